@@ -1,0 +1,137 @@
+"""A folder of person images as training, query and gallery images, with a split where it has none."""
+
+import random
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from vg_reid.data.layouts import (
+    MARKET_PARTS,
+    Person,
+    find_images,
+    parse_market_name,
+    read_identity_folders,
+    read_market_names,
+    read_unlabelled,
+)
+
+__all__ = ["People", "Person", "read_people"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """The person images of a folder."""
+
+    root: Path
+    layout: str
+    """What the folder was taken for, in words."""
+    split: str
+    """Where queries and gallery come from, in words."""
+    official_split: bool
+    train: list[Person] = field(default_factory=list)
+    query: list[Person] = field(default_factory=list)
+    gallery: list[Person] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    """Names of the identities, where the folder gives names instead of numbers."""
+    notes: list[str] = field(default_factory=list)
+    """What was dropped or assumed, one line each."""
+
+    @property
+    def images(self) -> list[Person]:
+        """All images, by path."""
+        return sorted([*self.train, *self.query, *self.gallery])
+
+    def describe(self) -> list[str]:
+        """Say in lines what was read: layout, split, counts, notes."""
+        counts = []
+        for name in ("train", "query", "gallery"):
+            persons = getattr(self, name)
+            if persons:
+                identities = len({person.pid for person in persons} - {-1})
+                cameras = len({person.camid for person in persons} - {-1})
+                counts.append(f"{name}: {len(persons)} images, {identities} identities, {cameras} cameras")
+        return [f"{self.root}: {self.layout}", f"split: {self.split}", *counts, *self.notes]
+
+
+def read_people(root: str | Path, *, seed: int = 0) -> People:
+    """Read a folder of person images, telling by its content how it is laid out.
+
+    * Market-1501: folders `bounding_box_train`, `query` and `bounding_box_test`, at `root` or one level below.
+    * Images named as in Market-1501, anywhere below `root`.
+    * One folder a person: `<identity>/<camera>_*.jpg`.
+    * Images without labels, directly in `root`: all of them are gallery.
+
+    A labelled folder without a split gets one: of each identity one image per camera is query, the rest is gallery.
+
+    Args:
+        root: the folder.
+        seed: chooses the queries of a folder without a split.
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if it has no images, or they lie in no way that is known.
+    """
+    root = Path(root)
+    images = find_images(root)
+    market = next((folder for folder in [root, *sorted(root.iterdir())] if (folder / MARKET_PARTS["query"]).is_dir()), None)
+    if market is not None:
+        return _read_market(root, market)
+    if all(parse_market_name(path) for path in images):
+        layout, found = "images named as in Market-1501", read_market_names(images)
+    elif all(path.parent != root for path in images):
+        layout, found = "one folder a person", read_identity_folders(root, images)
+    elif all(path.parent == root for path in images):
+        found = read_unlabelled(images)
+        return People(
+            root=root,
+            layout="images without labels",
+            split="none, all images are gallery",
+            official_split=False,
+            gallery=found.persons,
+            notes=found.notes,
+        )
+    else:
+        loose = [path for path in images if path.parent == root]
+        raise ValueError(f"{root} has {len(loose)} images beside its folders ({loose[0].name}), wanted all in folders or none")
+    query, gallery = split_by_camera(found.persons, seed)
+    return People(
+        root=root,
+        layout=layout,
+        split=f"of each identity one image per camera is query, the rest gallery (seed {seed})",
+        official_split=False,
+        query=query,
+        gallery=gallery,
+        names=found.names,
+        notes=found.notes,
+    )
+
+
+def split_by_camera(persons: list[Person], seed: int) -> tuple[list[Person], list[Person]]:
+    """Draw one query of each identity and camera; the rest, and all distractors (identity 0), are gallery."""
+    draw = random.Random(seed)
+    query = []
+    by_camera = sorted(persons, key=lambda person: (person.pid, person.camid, person.path))
+    for (pid, _), group in groupby(by_camera, key=lambda person: (person.pid, person.camid)):
+        if pid > 0:
+            query.append(draw.choice(list(group)))
+    chosen = set(query)
+    return sorted(query), sorted(person for person in persons if person not in chosen)
+
+
+def _read_market(root: Path, market: Path) -> People:
+    if not (market / MARKET_PARTS["gallery"]).is_dir():
+        raise ValueError(f"{market} has {MARKET_PARTS['query']} but no {MARKET_PARTS['gallery']}, wanted both")
+    parts, notes = {}, []
+    for name, folder in MARKET_PARTS.items():
+        parts[name] = []
+        if (market / folder).is_dir():
+            found = read_market_names(find_images(market / folder))
+            parts[name] = found.persons
+            notes += [f"{folder}: {note}" for note in found.notes]
+    return People(
+        root=root,
+        layout="Market-1501",
+        split=f"as in {MARKET_PARTS['query']} and {MARKET_PARTS['gallery']}",
+        official_split=True,
+        notes=notes,
+        **parts,
+    )

@@ -1,0 +1,57 @@
+"""Files that are either the old one or the whole new one, whatever stops the process."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a fresh path in the folder of `path`; the file written there replaces `path` when the block ends well.
+
+    Raises:
+        OSError: if the folder cannot be written or the disk is full; `path` is then as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        with _disk_errors(path):
+            yield staged
+        _replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder; when the block ends well its files replace their namesakes in `folder`, one after another.
+
+    Raises:
+        OSError: if the folder cannot be written or the disk is full; its files are then as they were.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".saving.", dir=folder) as name:
+        with _disk_errors(folder):
+            yield Path(name)
+        for staged in sorted(Path(name).iterdir(), reverse=True):  # model.safetensors before config.json
+            _replace(staged, folder / staged.name)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Raise what safetensors says about a full disk as the OSError that it is."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {error}") from None
+
+
+def _replace(staged: Path, path: Path) -> None:
+    with staged.open("rb+") as file:
+        os.fsync(file.fileno())
+    staged.replace(path)
