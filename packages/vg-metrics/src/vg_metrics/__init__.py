@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""Scores for generated video, images and re-identification, under named protocols."""

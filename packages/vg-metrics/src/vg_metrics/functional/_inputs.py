@@ -1,0 +1,25 @@
+"""What every score asks of its arguments: tensors or arrays of the right shape, all values finite."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ArrayLike = Tensor | np.ndarray
+
+
+def to_double(value: ArrayLike, name: str, ndim: int) -> Tensor:
+    """`value` as a detached float64 tensor with `ndim` axes, or a ValueError that names it."""
+    tensor = torch.as_tensor(value).detach().double()
+    if tensor.ndim != ndim:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, wanted {ndim} axes")
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{name} holds {int((~torch.isfinite(tensor)).sum())} values that are not finite")
+    return tensor
+
+
+def to_features(value: ArrayLike, name: str = "features") -> Tensor:
+    """`value` as finite float64 features (n, d) with n and d at least 1."""
+    features = to_double(value, name, 2)
+    if not features.numel():
+        raise ValueError(f"{name} has shape {tuple(features.shape)}, wanted at least one row and one column")
+    return features

@@ -1,0 +1,125 @@
+"""Frechet distance against scipy's matrix square root and public numbers; moments against numpy."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from vg_metrics.functional import Moments, frechet_distance
+
+
+def usual_frechet(x: np.ndarray, y: np.ndarray) -> float:
+    """The usual way: a square root of the product of the covariances."""
+    cov_x, cov_y = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    root = sqrtm(cov_x @ cov_y).real
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cov_x + cov_y - 2 * root))
+
+
+def correlated(rng: torch.Generator, n: int, d: int, shift: float = 0.0) -> torch.Tensor:
+    mix = torch.randn(d, d, generator=rng, dtype=torch.float64) / d**0.5 + torch.eye(d, dtype=torch.float64)
+    return torch.randn(n, d, generator=rng, dtype=torch.float64) @ mix + shift
+
+
+def quiet_distance(x: torch.Tensor, y: torch.Tensor) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Moments.of(x).distance(Moments.of(y)).item()
+
+
+@pytest.mark.parametrize("d", [1, 2, 17, 64])
+def test_well_conditioned_distance_equals_scipy_sqrtm_to_1e_9(d, rng):
+    x, y = correlated(rng, 40 * d, d), correlated(rng, 30 * d + 1, d, shift=0.3)
+    got = (
+        frechet_distance(x.mean(0), x.T.cov(), y.mean(0), y.T.cov()) if d > 1 else Moments.of(x).distance(Moments.of(y))
+    )
+    wanted = usual_frechet(x.numpy(), y.numpy()) if d > 1 else (x.mean() - y.mean()) ** 2 + (x.std() - y.std()) ** 2
+    assert got.dtype == torch.float64 and got.shape == ()
+    torch.testing.assert_close(got.item(), float(wanted), rtol=1e-9, atol=0)
+
+
+def test_commuting_covariances_have_the_closed_form(rng):
+    """With one eigenbasis the distance is |dm|^2 + sum (sqrt(l1) - sqrt(l2))^2, also where eigenvalues vanish."""
+    basis = torch.linalg.qr(torch.randn(9, 9, generator=rng, dtype=torch.float64)).Q
+    values1 = torch.tensor([4.0, 1, 0.25, 9, 0, 0, 1e-4, 2, 0], dtype=torch.float64)
+    values2 = torch.tensor([1.0, 0, 0.25, 4, 0, 3, 1e-2, 2, 0], dtype=torch.float64)
+    mean = torch.arange(9, dtype=torch.float64)
+    got = frechet_distance(mean, basis * values1 @ basis.T, mean + 1, basis * values2 @ basis.T)
+    torch.testing.assert_close(got, 9 + (values1.sqrt() - values2.sqrt()).square().sum(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(5, 7, 40), (40, 300, 64), (3, 500, 20)])
+def test_fewer_samples_than_dimensions_equal_the_gram_route(n, m, d, rng):
+    """tr (S1 S2)^(1/2) is the nuclear norm of X Y^T / sqrt((n - 1)(m - 1)) for centred features."""
+    x, y = correlated(rng, n, d), correlated(rng, m, d)
+    cx, cy = (x - x.mean(0)) / (n - 1) ** 0.5, (y - y.mean(0)) / (m - 1) ** 0.5
+    traces = cx.square().sum() + cy.square().sum()
+    wanted = (x.mean(0) - y.mean(0)).square().sum() + traces - 2 * torch.linalg.svdvals(cx @ cy.T).sum()
+    with pytest.warns(UserWarning, match=f"{min(n, m)} samples for features of width {d}"):
+        got = Moments.of(x).distance(Moments.of(y))
+    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(200, 16), (10, 64), (2, 30)])
+def test_a_set_against_itself_is_zero_and_never_negative(n, d, rng):
+    x = correlated(rng, n, d, shift=100)
+    assert 0 <= quiet_distance(x, x) < 1e-9
+
+
+def test_constant_features_give_the_distance_of_the_means():
+    x, y = torch.ones(5, 3), torch.full((4, 3), 3.0)
+    assert quiet_distance(x, y) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(("index", "bound"), [(0, 1e-6), (1, 1e-6)])
+def test_values_of_the_released_evaluation_are_met(index, bound, fixtures: Path):
+    """metrics/data.npz: float32 means and sqrtm, so equal to about 1e-7; set 1 has 40 samples in 64 dimensions."""
+    data = np.load(fixtures / "metrics" / "data.npz")
+    x, y = (torch.from_numpy(data[f"features_{side}{index}"]) for side in "ab")
+    assert quiet_distance(x, y) == pytest.approx(float(data[f"fid{index}"]), rel=bound)
+    assert quiet_distance(x, x) == pytest.approx(float(data[f"fid_self{index}"]), abs=1e-6)
+
+
+def test_moments_of_pieces_in_any_order_are_those_of_the_whole(rng):
+    x = correlated(rng, 101, 7, shift=1e4).float()  # a large mean: plain sums of squares would lose digits
+    pieces = [Moments.of(part) for part in x[torch.randperm(101, generator=rng)].split([1, 40, 17, 43])]
+    merged = pieces[2].merged(pieces[0]).merged(pieces[3].merged(pieces[1]))
+    assert merged.count == 101
+    np.testing.assert_allclose(merged.mean, x.double().mean(0), rtol=1e-12)
+    for ddof in (0, 1):
+        np.testing.assert_allclose(merged.covariance(ddof), np.cov(x.double(), rowvar=False, ddof=ddof), rtol=1e-9)
+
+
+def test_arrays_and_tensors_give_the_same_value(rng):
+    x = correlated(rng, 30, 4)
+    moments = x.mean(0), x.T.cov(), x.mean(0) + 1, 2 * x.T.cov()
+    assert frechet_distance(*moments) == frechet_distance(*(m.numpy() for m in moments))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mean2": torch.zeros(4)}, r"mean2 has shape \(4,\), but mean1 has width 3"),
+        ({"cov1": torch.zeros(3, 2)}, r"cov1 has shape \(3, 2\).*\(3, 3\)"),
+        ({"cov2": torch.full((3, 3), torch.nan)}, "cov2 holds 9 values that are not finite"),
+        ({"cov1": torch.tensor([[1.0, 2, 0], [2, 1, 0], [0, 0, 1]])}, "cov1 .* negative eigenvalues"),
+        ({"cov1": -torch.eye(3)}, "cov1 .* negative eigenvalues"),
+        ({"cov2": torch.tensor([[1.0, 0.5, 0], [0, 1, 0], [0, 0, 1]])}, "cov2 .* not symmetric"),
+    ],
+)
+def test_what_is_no_mean_and_covariance_is_refused(change, message):
+    moments = {"mean1": torch.zeros(3), "cov1": torch.eye(3), "mean2": torch.zeros(3), "cov2": torch.eye(3)}
+    with pytest.raises(ValueError, match=message):
+        frechet_distance(**(moments | change))
+
+
+def test_moments_refuse_what_they_cannot_use():
+    with pytest.raises(ValueError, match="at least 2 samples, found 1"):
+        Moments.of(torch.ones(1, 3)).covariance()
+    with pytest.raises(ValueError, match="width 4 cannot join features of width 3"):
+        Moments.of(torch.ones(2, 3)).merged(Moments.of(torch.ones(2, 4)))
+    with pytest.raises(ValueError, match="1 values that are not finite"):
+        Moments.of(torch.tensor([[1.0, torch.inf]]))
+    with pytest.raises(ValueError, match=r"shape \(0, 3\)"):
+        Moments.of(torch.ones(0, 3))
