@@ -1,0 +1,174 @@
+"""Settings of G3AN: the three nets and a training run.
+
+Defaults are the thesis' numbers, or the released code's where the thesis is silent.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, TypeVar, cast
+
+from vg_layers.conv import ConvKind
+
+C = TypeVar("C")
+
+SYSTEM = "g3an"
+RESOLUTION = 64  # pixels; five modules, the first 1 -> 4, the others doubling (4.4.1)
+MIN_FRAMES = 16  # frames that one motion vector gives (4.4.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """Sizes and switches of the three-stream generator (4.3.1, 4.4.1)."""
+
+    appearance_dim: int = 128  # length of z_a
+    motion_dim: int = 10  # length of each vector of z_m
+    widths: tuple[int, int, int, int, int] = (512, 512, 256, 128, 64)  # channels a stream, by module
+    classes: tuple[str, ...] = ()  # names of the labels, fed to G_T as one-hot (4.4.5); empty: no labels
+    convolution: ConvKind = "1+2d"  # of the video stream (table 4.4)
+    equal_parameters: bool = (
+        False  # M of a factorized convolution such that it weighs as much as the 3D one (table 4.4)
+    )
+    spatial_stream: bool = True  # G_S; False leaves its map out of the fusion (table 4.3)
+    temporal_stream: bool = True  # G_T; likewise
+    attention_after: int | None = 3  # module whose fused map goes through F-SA, 0 to 4, or None (table 4.5)
+    official_reshape: bool = False  # F-SA with the released code's reshape instead of eq. 4.2 and 4.4
+    spectral_norm: bool = True  # on the transposed convolutions and in F-SA, as the released code
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists only
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if len(self.widths) != 5:
+            raise ValueError(f"widths has {len(self.widths)} entries, wanted 5 (one a module): {self.widths}")
+        _positive(self, "appearance_dim", "motion_dim")
+        if min(self.widths) < 1:
+            raise ValueError(f"widths={self.widths}, wanted positive numbers")
+        _one_of(self, "convolution", "1+2d", "2+1d", "3d")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes={self.classes}, wanted distinct names")
+        if self.classes and not self.temporal_stream:
+            raise ValueError("temporal_stream=False with classes: the label enters through G_T alone (4.4.5)")
+        if self.attention_after not in (None, 0, 1, 2, 3, 4):
+            raise ValueError(f"attention_after={self.attention_after}, wanted a module from 0 to 4, or None")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoDiscriminatorConfig:
+    """The video discriminator: MoCoGAN's 3D one (4.3.2), or the released code's (2+1)D one with spectral norm."""
+
+    kind: Literal["3d", "2+1d"] = "3d"
+    width: int = 64  # channels of the first layer
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    classes: int = 0  # number of labels; their one-hot maps join after the first layer
+
+    def __post_init__(self) -> None:
+        _one_of(self, "kind", "3d", "2+1d")
+        _one_of(self, "norm", "batch", "spectral", "none")
+        _positive(self, "width")
+        if self.classes < 0:
+            raise ValueError(f"classes={self.classes}, wanted 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDiscriminatorConfig:
+    """The image discriminator (4.3.2)."""
+
+    width: int = 64  # channels of the first layer
+    norm: Literal["spectral", "none"] = "spectral"
+
+    def __post_init__(self) -> None:
+        _one_of(self, "norm", "spectral", "none")
+        _positive(self, "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class G3ANConfig:
+    """Everything a training run of G3AN depends on, besides its data and its seed (4.3.3, 4.4.1)."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    video_discriminator: VideoDiscriminatorConfig = field(default_factory=VideoDiscriminatorConfig)
+    image_discriminator: ImageDiscriminatorConfig = field(default_factory=ImageDiscriminatorConfig)
+    steps: int = 60_000  # the thesis does not say; the released code does about as many on UvA-NEMO
+    batch_size: int = 96  # clips a step, over all processes; likewise
+    learning_rate: float = 2e-4  # of all three nets
+    final_learning_rate: float | None = (
+        None  # reached in a straight line over the second half of the steps; None: constant
+    )
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    frames_per_clip: int = 1  # T of 4.4.1: frames of each clip that D_I sees
+    r1_weight: float = 0.0  # of the gradient penalty on real clips and frames; 0: none, as in the thesis
+    r1_every: int = 8  # steps from one penalty to the next, which counts that many times
+    augment: bool = False  # discriminators see clips with changed brightness, contrast and place
+    ema_decay: float = 0.0  # of the averaged generator that is sampled; 0: the generator itself, as in the thesis
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        _positive(self, "steps", "batch_size", "learning_rate", "frames_per_clip", "r1_every")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas={self.betas}, wanted two numbers from 0 to below 1")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay={self.ema_decay}, wanted 0 to below 1")
+        if self.r1_weight < 0:
+            raise ValueError(f"r1_weight={self.r1_weight}, wanted 0 or more")
+        if self.final_learning_rate is not None and self.final_learning_rate < 0:
+            raise ValueError(f"final_learning_rate={self.final_learning_rate}, wanted 0 or more, or None")
+        if self.video_discriminator.classes != len(self.generator.classes):
+            raise ValueError(
+                f"video_discriminator.classes={self.video_discriminator.classes}, "
+                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
+            )
+
+    def with_classes(self, classes: tuple[str, ...]) -> Self:
+        """The same run conditioned on these labels; no names, no labels."""
+        generator = dataclasses.replace(self.generator, classes=classes)
+        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
+        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
+
+
+def config_dict(config: Any) -> dict[str, Any]:
+    """A config as plain dicts, lists and scalars, ready for JSON; `from_dict` turns it back."""
+    return {
+        name: config_dict(value)
+        if dataclasses.is_dataclass(value)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in ((f.name, getattr(config, f.name)) for f in dataclasses.fields(config))
+    }
+
+
+def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
+    """A config of class `kind` from what `config_dict` gave.
+
+    Raises:
+        ValueError: if a name is unknown or a value is not allowed.
+    """
+    types = {f.name: f.type for f in dataclasses.fields(cast(Any, kind))}
+    if unknown := sorted(values.keys() - types.keys()):
+        raise ValueError(f"unknown settings {unknown}, wanted only {sorted(types)}")
+    nested = {name: cast(type, types[name]) for name in values if dataclasses.is_dataclass(types[name])}
+    return kind(**values | {name: from_dict(inner, values[name]) for name, inner in nested.items()})
+
+
+def motion_length(frames: int) -> int:
+    """Motion vectors that give a clip of so many frames: frames = 4 (l + 3).
+
+    Raises:
+        ValueError: if no number of vectors gives that many; it names the nearest that exist.
+    """
+    if frames >= MIN_FRAMES and frames % 4 == 0:
+        return frames // 4 - 3
+    below = max(MIN_FRAMES, frames // 4 * 4)
+    nearest = f"{below}" if frames < MIN_FRAMES else f"{below} or {below + 4}"
+    raise ValueError(f"frames={frames}, wanted 16, 20, 24, ... (nearest: {nearest})")
+
+
+def _positive(config: Any, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise ValueError(f"{name}={getattr(config, name)}, wanted a positive number")
+
+
+def _one_of(config: Any, name: str, *allowed: str) -> None:
+    if getattr(config, name) not in allowed:
+        raise ValueError(f"{name}={getattr(config, name)!r}, wanted one of {', '.join(allowed)}")
