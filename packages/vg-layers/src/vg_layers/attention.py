@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-_SCORES = 1 << 22  # attention scores held at once (16 MiB in float32)
+_SCORES = 1 << 20  # attention scores held at once: 4 MiB in float32, within the cache of a CPU
 
 
 class TemporalAttention(nn.Module):

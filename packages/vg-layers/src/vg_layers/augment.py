@@ -28,14 +28,14 @@ def consistent_augment(
         The changed clips, (b, c, t, h, w).
     """
     b, _, _, h, w = video.shape
-    offset, factor, down, right = (2 * torch.rand(4, b, generator=generator) - 1).unbind()
-    offset, factor = (a.to(video).view(b, 1, 1, 1, 1) for a in (brightness * offset, 1 + contrast * factor))
+    draws = torch.rand(4, b, generator=generator)
+    offset, factor = (a.to(video).view(b, 1, 1, 1, 1) for a in 2 * draws[:2] - 1)
     mean = video.mean(dim=(1, 2, 3, 4), keepdim=True)
-    video = (video - mean) * factor + mean + offset
+    video = (video - mean) * (1 + contrast * factor) + mean + brightness * offset
 
     rows, columns = round(translation * h), round(translation * w)
     padded = F.pad(video, (columns, columns, rows, rows))
-    tops = (rows * down).round().long() + rows
-    lefts = (columns * right).round().long() + columns
+    tops = (draws[2] * (2 * rows + 1)).long()
+    lefts = (draws[3] * (2 * columns + 1)).long()
     clips = zip(padded, tops.tolist(), lefts.tolist(), strict=True)
     return torch.stack([clip[..., top : top + h, left : left + w] for clip, top, left in clips])
