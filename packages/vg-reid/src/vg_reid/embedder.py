@@ -62,7 +62,9 @@ class Embedder:
             ValueError: if the model is damaged or of another system.
         """
         if not Path(folder).is_dir():
-            raise FileNotFoundError(f"{folder} is no folder: wanted a model folder with config.json and model.safetensors")
+            raise FileNotFoundError(
+                f"{folder} is no folder: wanted a model folder with config.json and model.safetensors"
+            )
         return cls(Encoder.from_pretrained(folder), device=device, batch_size=batch_size)
 
     @property

@@ -1,4 +1,4 @@
-"""The identity encoder E_id (6.4.2): a ResNet-50 that keeps its last map large, with an identity embedding and a part code."""
+"""The identity encoder E_id (6.4.2): a ResNet-50 with a large last map, an identity embedding and a part code."""
 
 import json
 from dataclasses import dataclass, field
@@ -126,7 +126,9 @@ class Encoder(nn.Module, PyTorchModelHubMixin):
         encoder = cls(_read_config(folder))
         weights = folder / "model.safetensors"
         if not weights.is_file():
-            raise FileNotFoundError(f"{weights} is missing: wanted a model folder with config.json and model.safetensors")
+            raise FileNotFoundError(
+                f"{weights} is missing: wanted a model folder with config.json and model.safetensors"
+            )
         try:
             encoder.load_state_dict(load_file(weights))
         except SafetensorError as error:

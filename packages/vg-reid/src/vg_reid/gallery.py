@@ -45,8 +45,8 @@ class SearchResult(NamedTuple):
 class Gallery:
     """A set of person vectors that can be searched, grown, shrunk, saved and loaded.
 
-    Vectors are L2-normalized on entry, so scores are cosine similarities. Each entry has a key, an integer that is never
-    given out twice. To update an entry, remove its key and add it again under the same key.
+    Vectors are L2-normalized on entry, so scores are cosine similarities. Each entry has a key, an integer that is
+    never given out twice. To update an entry, remove its key and add it again under the same key.
 
     Args:
         dim: length of the vectors.
@@ -89,7 +89,8 @@ class Gallery:
             ValueError: if there is no such key.
         """
         row = self._row(key)
-        return Entry(*self._ids[row].tolist(), self._metadata[row])
+        _, pid, camid = self._ids[row].tolist()
+        return Entry(key, pid, camid, self._metadata[row])
 
     def add(
         self,
@@ -115,7 +116,7 @@ class Gallery:
         """
         unit = self._checked(vectors)
         n = len(unit)
-        stored = [dict(item) for item in metadata] if metadata is not None else [{} for _ in range(n)]
+        stored: list[Metadata] = [dict(item) for item in metadata] if metadata is not None else [{} for _ in range(n)]
         try:
             json.dumps(stored)  # to say it now and not at saving
         except TypeError as error:
@@ -142,7 +143,7 @@ class Gallery:
             vectors: queries, (q, dim).
             k: entries per query; at most as many as the gallery has are returned.
             index: "exact" needs PyTorch alone; its equal scores come in the order of the entries. "flat", "ivf" and
-                "hnsw" need FAISS (vg-reid[cpu] or vg-reid[gpu]); they are built on the CPU at their first use after a change.
+                "hnsw" need FAISS (vg-reid[cpu] or vg-reid[gpu]) and are built on the CPU at their first use.
         Raises:
             ValueError: if the gallery is empty, k < 1, queries do not fit, or FAISS is missing.
         """
@@ -195,7 +196,8 @@ class Gallery:
             if not torch.allclose(tensors["vectors"].norm(dim=1), torch.ones(()), atol=1e-3):
                 raise ValueError("its vectors are not of length 1")
             metadata = json.loads(tensors["metadata"].numpy().tobytes())
-            gallery._append(tensors["vectors"].to(device), *tensors["ids"].unbind(dim=1), metadata)
+            keys, pids, camids = tensors["ids"].unbind(dim=1)
+            gallery._append(tensors["vectors"].to(device), keys, pids, camids, metadata)
             gallery._next_key = max(gallery._next_key, int(header["next_key"]))
         except (SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is no whole gallery file ({error}): wanted one written by Gallery.save") from None

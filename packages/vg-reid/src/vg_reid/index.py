@@ -1,4 +1,4 @@
-"""Nearest neighbors by inner product: exact in PyTorch on any device, approximate through FAISS where it is installed."""
+"""Nearest neighbors by inner product: exact in PyTorch on any device, approximate through FAISS."""
 
 from typing import Any, Literal
 
@@ -65,6 +65,7 @@ def build_faiss(vectors: Tensor, kind: IndexKind) -> Any:
         ) from None
     n, dim = vectors.shape
     rows = vectors.cpu().numpy()
+    index: Any
     if kind == "flat":
         index = faiss.IndexFlatIP(dim)
     elif kind == "hnsw":

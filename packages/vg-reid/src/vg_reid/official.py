@@ -1,4 +1,4 @@
-"""Public checkpoints of E_id: ImageNet (torchvision's ResNet-50), JVTC and GCL; pure data about their keys, and one loader."""
+"""Public checkpoints of E_id: ImageNet (torchvision's ResNet-50), JVTC and GCL; what their keys are, and one loader."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -62,7 +62,9 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{path} is not a readable checkpoint ({reason}): wanted tensors only, in a whole file") from None
+        raise ValueError(
+            f"{path} is not a readable checkpoint ({reason}): wanted tensors only, in a whole file"
+        ) from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} holds a {type(content).__name__}, wanted a mapping of keys to tensors")
     return content

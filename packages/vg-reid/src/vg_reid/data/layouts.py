@@ -66,7 +66,9 @@ def read_market_names(images: Iterable[Path]) -> Found:
         else:
             persons.append(person)
     if odd:
-        raise ValueError(f"{odd[0]} ({len(odd)} files in all) is not named as in Market-1501, wanted 0002_c1s1_000451_03.jpg")
+        raise ValueError(
+            f"{odd[0]} ({len(odd)} files in all) is not named as in Market-1501, wanted 0002_c1s1_000451_03.jpg"
+        )
     kept = [person for person in persons if person.pid != -1]
     junk = len(persons) - len(kept)
     notes = [f"{junk} junk images (identity -1) dropped"] if junk else []

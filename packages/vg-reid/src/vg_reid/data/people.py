@@ -72,9 +72,9 @@ def read_people(root: str | Path, *, seed: int = 0) -> People:
     """
     root = Path(root)
     images = find_images(root)
-    market = next((folder for folder in [root, *sorted(root.iterdir())] if (folder / MARKET_PARTS["query"]).is_dir()), None)
-    if market is not None:
-        return _read_market(root, market)
+    for folder in (root, *sorted(root.iterdir())):
+        if any((folder / MARKET_PARTS[part]).is_dir() for part in ("query", "gallery")):
+            return _read_market(root, folder)
     if all(parse_market_name(path) for path in images):
         layout, found = "images named as in Market-1501", read_market_names(images)
     elif all(path.parent != root for path in images):
@@ -91,7 +91,9 @@ def read_people(root: str | Path, *, seed: int = 0) -> People:
         )
     else:
         loose = [path for path in images if path.parent == root]
-        raise ValueError(f"{root} has {len(loose)} images beside its folders ({loose[0].name}), wanted all in folders or none")
+        raise ValueError(
+            f"{root} has {len(loose)} images beside its folders ({loose[0].name}), wanted all in folders or none"
+        )
     query, gallery = split_by_camera(found.persons, seed)
     return People(
         root=root,
@@ -118,9 +120,13 @@ def split_by_camera(persons: list[Person], seed: int) -> tuple[list[Person], lis
 
 
 def _read_market(root: Path, market: Path) -> People:
-    if not (market / MARKET_PARTS["gallery"]).is_dir():
-        raise ValueError(f"{market} has {MARKET_PARTS['query']} but no {MARKET_PARTS['gallery']}, wanted both")
-    parts, notes = {}, []
+    for part in ("query", "gallery"):
+        if not (market / MARKET_PARTS[part]).is_dir():
+            raise ValueError(
+                f"{market} has no folder {MARKET_PARTS[part]}, wanted {' and '.join(MARKET_PARTS.values())}"
+            )
+    parts: dict[str, list[Person]] = {}
+    notes: list[str] = []
     for name, folder in MARKET_PARTS.items():
         parts[name] = []
         if (market / folder).is_dir():
@@ -132,6 +138,8 @@ def _read_market(root: Path, market: Path) -> People:
         layout="Market-1501",
         split=f"as in {MARKET_PARTS['query']} and {MARKET_PARTS['gallery']}",
         official_split=True,
+        train=parts["train"],
+        query=parts["query"],
+        gallery=parts["gallery"],
         notes=notes,
-        **parts,
     )

@@ -44,5 +44,5 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def to_tensor(image: Image.Image, height: int, width: int) -> Tensor:
     """Resize bicubically and normalize with ImageNet's mean and deviation, as for all nets of chapter 6: (3, h, w)."""
     pixels = np.asarray(to_rgb(image).resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32) / 255
-    normalized = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+    normalized = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(normalized.transpose(2, 0, 1).copy())
