@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from vg_video.data.limits import MAX_BYTES
 from vg_video.data.parallel import map_in_order
 from vg_video.data.stills import natural_key
 from vg_video.data.transforms import Fit, to_float
+from vg_video.seeds import seeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class ClipDataset:
             raise ValueError(f"{root}: none of its {len(scan.sources)} videos can be used, e.g. {path.name}: {reason}")
         labels = {video.source.label for video in self._videos if video.source.label is not None}
         self.classes = tuple(sorted(labels, key=natural_key))
-        names = (f"{video.source.path.relative_to(root)} {video.digest}" for video in self._videos)
+        names = (f"{video.source.path.relative_to(root).as_posix()} {video.digest}" for video in self._videos)
         self.fingerprint = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
     def __len__(self) -> int:
@@ -134,8 +136,8 @@ class ClipDataset:
         """
         if batch_size < 1 or batch_size % world_size or not 0 <= rank < world_size:
             raise ValueError(f"batch_size={batch_size} for rank {rank} of {world_size}: not a multiple of the ranks")
-        if min(seed, start, workers) < 0:
-            raise ValueError(f"seed={seed}, start={start}, workers={workers}: none may be negative")
+        if start < 0 or workers < 0:
+            raise ValueError(f"start={start}, workers={workers}; 0 or more is wanted")
         share = batch_size // world_size
 
         def batch(index: int) -> Batch:
@@ -151,8 +153,8 @@ class ClipDataset:
         for sample in samples:
             epoch, place = divmod(sample, len(self))
             if epoch not in order:
-                order[epoch] = torch.randperm(len(self), generator=_generator(seed, 0, epoch))
-            clip, label = self._cut(int(order[epoch][place]), _generator(seed, 1, sample))
+                order[epoch] = torch.randperm(len(self), generator=seeded(seed, 0, epoch))
+            clip, label = self._cut(int(order[epoch][place]), seeded(seed, 1, sample))
             clips.append(clip)
             labels.append(label)
         video = to_float(torch.from_numpy(np.stack(clips)).movedim(-1, 1))
@@ -180,25 +182,30 @@ class ClipDataset:
 
         videos: list[DecodedVideo] = []
         size = 0
-        attempts = map_in_order(attempt, sources, os.cpu_count() or 1)
-        for done, (source, video) in enumerate(zip(sources, attempts, strict=True), start=1):
-            if isinstance(video, ValueError):
-                if not skip_corrupt:
-                    raise video
-                self.skipped.append((source.path, str(video).removeprefix(f"{source.path}: ")))
-            elif video.length < self.config.span and self.config.short != "loop":
-                reason = f"{video.length} frames; a clip needs {self.config.span}"
-                if self.config.short == "error":
-                    raise ValueError(f"{source.path}: {reason}")
-                self.skipped.append((source.path, reason))
-            else:
-                videos.append(video)
-                size += video.frames.nbytes if isinstance(video.frames, np.ndarray) else 0
-            if size > MAX_BYTES:
-                raise ValueError(f"{source.path}: the decoded videos pass {MAX_BYTES} bytes: name a cache folder")
-            if progress:
-                progress(done, len(sources))
+        with closing(map_in_order(attempt, sources, os.cpu_count() or 1)) as attempts:
+            for done, (source, video) in enumerate(zip(sources, attempts, strict=True), start=1):
+                if isinstance(video, ValueError):
+                    if not skip_corrupt:
+                        raise video
+                    self.skipped.append((source.path, str(video).removeprefix(f"{source.path}: ")))
+                elif self._is_long_enough(video):
+                    videos.append(video)
+                    size += video.frames.nbytes if isinstance(video.frames, np.ndarray) else 0
+                if size > MAX_BYTES:
+                    raise ValueError(f"{source.path}: the decoded videos pass {MAX_BYTES} bytes: name a cache folder")
+                if progress:
+                    progress(done, len(sources))
         return videos
+
+    def _is_long_enough(self, video: DecodedVideo) -> bool:
+        """Whether a clip can be cut out of a video; if not, it is refused or listed as skipped."""
+        if video.length >= self.config.span or self.config.short == "loop":
+            return True
+        path, reason = video.source.path, f"{video.length} frames; a clip needs {self.config.span}"
+        if self.config.short == "error":
+            raise ValueError(f"{path}: {reason}")
+        self.skipped.append((path, reason))
+        return False
 
 
 def _frame_numbers(length: int, config: ClipConfig, generator: torch.Generator) -> np.ndarray:
@@ -214,8 +221,3 @@ def _frame_numbers(length: int, config: ClipConfig, generator: torch.Generator) 
         starts = length - (config.frames - 1) * step
     start = int(torch.randint(starts, (), generator=generator))
     return (start + step * np.arange(config.frames)) % length
-
-
-def _generator(*key: int) -> torch.Generator:
-    """A generator seeded by a hash of the key's numbers: neighboring keys draw unrelated numbers."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))

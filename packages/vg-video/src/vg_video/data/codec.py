@@ -104,6 +104,10 @@ def encode_video(frames: np.ndarray, suffix: str, fps: float = 25.0) -> bytes:
     return buffer.getvalue()
 
 
+class _DamageError(Exception):
+    """Damage in the middle of a file."""
+
+
 class _Video(NamedTuple):
     """An open file and its first video stream."""
 
@@ -133,32 +137,41 @@ def _opened(path: Path) -> Iterator[_Video]:
 
 
 def _good_frames(path: Path, video: _Video, skip_corrupt: bool) -> Iterator[np.ndarray]:
-    """Upright RGB frames up to the first damage; then ValueError, or the end when damage may be skipped.
-
-    One frame is held back, since the last one of a file that was cut without the decoder noticing may be half drawn.
-    """
+    """Upright RGB frames up to the first damage; then ValueError, or the end when damage may be skipped."""
     damage = cut_off(path, video.kind)
-    good, held, first = 0, None, None
+    good, first = 0, None
     try:
-        for frame in video.container.decode(video.stream):
-            if frame.is_corrupt:
-                damage = damage or f"frame {good + (held is not None)} is corrupt"
-                break
-            if held is not None:
-                yield held
+        for packet in _whole_packets(video, damage is not None):
+            for frame in video.stream.decode(packet):
+                if frame.is_corrupt:
+                    raise _DamageError(f"frame {good} is corrupt")
+                first = first or frame
+                yield _upright(frame, first)
                 good += 1
-            first = first or frame
-            held = _upright(frame, first)
-        else:
-            held = None if damage else held
-    except av.FFmpegError as error:
-        damage = damage or error.strerror
-    if held is not None:
-        yield held
-        good += 1
+    except (av.FFmpegError, _DamageError) as error:
+        damage = damage or (error.strerror if isinstance(error, av.FFmpegError) else str(error))
     if good == 0 or (damage and not skip_corrupt):
         last = f"last good frame: {good - 1}" if good else "no good frame"
         raise ValueError(f"{path}: {damage or 'it ends before the first frame'}; {last}")
+
+
+def _whole_packets(video: _Video, cut: bool) -> Iterator[av.Packet]:
+    """The packets before the first corrupt one; at a sound end also the one that makes the decoder empty its buffer.
+
+    The last packet of a cut file may itself be cut, and decoders draw what there is of it, so it is left out. Nor is
+    the buffer emptied after damage: its frames may not follow on those before.
+    """
+    held = None
+    for packet in video.container.demux(video.stream):
+        if cut and packet.size == 0 and packet.dts is None:  # the end
+            return
+        if held:
+            yield held
+        if packet.is_corrupt:
+            raise _DamageError("a packet is corrupt")
+        held = packet
+    if held:
+        yield held
 
 
 def _upright(frame: av.VideoFrame, first: av.VideoFrame) -> np.ndarray:

@@ -95,7 +95,7 @@ def _scan_one(folder: Path, sources: list[VideoSource], ignored: list[tuple[Path
             except ValueError:
                 pictures[path] = None
         else:
-            ignored.append((path, "neither a video nor a picture"))
+            ignored.append((path, "neither a video nor a picture" if path.stat().st_size else "empty"))
     sizes = {size for size in pictures.values() if size}
     if len(pictures) > 1 and len(sizes) == 1 and all(w < WIDEST_FRAME * h for w, h in sizes):
         sources.append(VideoSource(folder, "frames"))

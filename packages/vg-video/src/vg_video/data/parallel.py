@@ -1,7 +1,7 @@
 """A map on threads that keeps the order and does not run far ahead."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -9,7 +9,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Generator[Result, None, None]:
     """Yield function(item) for each item, in order; up to two results per worker are prepared ahead.
 
     Threads are enough: decoding, scaling and copying release the interpreter lock. With 0 workers it is `map`.
