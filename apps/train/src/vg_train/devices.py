@@ -1,0 +1,34 @@
+"""Where a training runs: one device with plain PyTorch, or several processes with Lightning Fabric."""
+
+from typing import Literal
+
+import torch
+from vg_layers import Engine, SingleDevice
+
+Accelerator = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def start_engine(accelerator: Accelerator, devices: int, precision: Precision) -> Engine:
+    """Start what the training runs on; with several devices this process starts the others.
+
+    Args:
+        accelerator: auto takes CUDA where there is any.
+        devices: processes, one a device; on the CPU they talk through gloo. Under torchrun give the number per node.
+        precision: bf16-mixed computes in bfloat16 what can be, and keeps the weights in float32.
+    Raises:
+        ValueError: if the devices are not there.
+    """
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if devices < 1:
+        raise ValueError(f"devices={devices}, wanted at least 1")
+    if accelerator == "cuda" and torch.cuda.device_count() < devices:
+        raise ValueError(f"devices={devices} on cuda, but there are {torch.cuda.device_count()}")
+    if devices == 1:
+        return SingleDevice(accelerator, torch.float32 if precision == "32-true" else torch.bfloat16)
+    from lightning.fabric import Fabric  # slow to import
+
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="ddp", precision=precision)
+    fabric.launch()
+    return fabric

@@ -1,0 +1,47 @@
+"""Settings of G3AN runs.
+
+tiny
+    command   vg-train fit g3an --data videos --preset tiny
+    time      see the README of apps/train
+    result    persons that move, at 64x64, 16 frames
+thesis
+    command   vg-train fit g3an --data videos --devices 1
+    time      days on a GPU
+    result    the sizes of 4.4.1
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vg_video import g3an
+from vg_video.data.clips import ClipConfig
+
+from vg_train.run import Keeping
+
+Preset = Literal["thesis", "tiny"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings that belong together: the nets and their training, the clips, and what the run keeps."""
+
+    config: g3an.G3ANConfig
+    clips: ClipConfig
+    keep: Keeping
+
+
+def recipe(preset: Preset) -> Recipe:
+    """Settings by the name of a preset."""
+    return tiny() if preset == "tiny" else thesis()
+
+
+def thesis() -> Recipe:
+    """The thesis' own numbers (4.4.1, 4.4.2)."""
+    every = 1000
+    keep = Keeping(sample_every=every, score_every=every, save_every=every, score_clips=256)
+    return Recipe(config=g3an.G3ANConfig(), clips=ClipConfig(), keep=keep)
+
+
+def tiny() -> Recipe:
+    """A run for two cores and a quarter of an hour."""
+    return Recipe(config=g3an.tiny(), clips=ClipConfig(steps=(1, 2), flip=True), keep=Keeping())
