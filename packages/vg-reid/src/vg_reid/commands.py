@@ -19,7 +19,7 @@ from vg_reid.embedder import Embedder
 from vg_reid.encoder import BackboneName, EncoderConfig, random_encoder
 from vg_reid.evaluate import evaluate as score
 from vg_reid.features import Features, load_features, save_features
-from vg_reid.files import atomic
+from vg_reid.files import atomic, require_suffix
 from vg_reid.gallery import Gallery
 from vg_reid.index import IndexKind
 from vg_reid.picture import stack_pictures
@@ -79,6 +79,7 @@ def embed(
     """
     if not images:
         raise ValueError("no images are given, wanted photos or folders of them")
+    require_suffix(out, ".npz")
     persons: list[Person] = []
     names: dict[int, str] = {}
     for path in images:
@@ -148,6 +149,8 @@ def search(
     """
     if not photos:
         raise ValueError("no photos are given, wanted at least one to search for")
+    if picture is not None:
+        require_suffix(picture, ".png")
     store = Gallery.load(gallery)
     embedder = encoder.embedder()
     if store.source and store.source != embedder.name:
@@ -221,7 +224,8 @@ def _embed(persons: list[Person], names: dict[int, str], embedder: Embedder, ski
 def _progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     """Show a bar on stderr with the remaining time, where stderr is a terminal."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 

@@ -41,6 +41,9 @@ class Embedder:
         device: where E_id runs.
         batch_size: images per pass.
         workers: threads that decode.
+
+    Raises:
+        ValueError: for a device that PyTorch does not have, or numbers below 1.
     """
 
     def __init__(
@@ -48,7 +51,10 @@ class Embedder:
     ) -> None:
         if batch_size < 1 or workers < 1:
             raise ValueError(f"batch_size={batch_size} and workers={workers}, wanted at least 1 of each")
-        self.encoder = encoder.to(device).eval()
+        try:
+            self.encoder = encoder.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # PyTorch's own, which differ by device
+            raise ValueError(f"device {str(device)!r} cannot be used: {error}") from None
         self.device = torch.device(device)
         self.batch_size = batch_size
         self.workers = workers

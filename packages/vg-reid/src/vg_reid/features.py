@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vg_reid.files import atomic
+from vg_reid.files import atomic, require_suffix
 
 
 class Features(NamedTuple):
@@ -35,8 +35,7 @@ def save_features(path: Path, features: Features) -> None:
         ValueError: for another suffix.
         OSError: if it cannot be written.
     """
-    if path.suffix != ".npz":
-        raise ValueError(f"{path} ends in {path.suffix!r}, wanted '.npz'")
+    require_suffix(path, ".npz")
     with atomic(path) as staged:
         np.savez(
             staged,

@@ -42,6 +42,16 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
             _replace(staged, folder / staged.name)
 
 
+def require_suffix(path: Path, suffix: str) -> None:
+    """Refuse an output file of another kind before the work that leads to it.
+
+    Raises:
+        ValueError: if the suffix of `path` is another.
+    """
+    if path.suffix != suffix:
+        raise ValueError(f"{path} ends in {path.suffix!r}, wanted {suffix!r}")
+
+
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
     """Raise what safetensors says about a full disk as the OSError that it is."""

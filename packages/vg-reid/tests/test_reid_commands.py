@@ -1,0 +1,196 @@
+import importlib.util
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from vg_reid import Gallery
+
+needs_metrics = pytest.mark.skipif(importlib.util.find_spec("vg_metrics") is None, reason="vg-metrics is not installed")
+
+
+def test_photos_become_features_a_gallery_and_a_ranking(vg_reid, persons, model, tmp_path):
+    test_images = persons / "bounding_box_test"
+    code, out, _ = vg_reid("embed", test_images, "--out", tmp_path / "f.npz", "--model", model)
+    assert code == 0
+    assert "12 vectors of length 512 by tiny, random weights" in out
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as arrays:  # by hand, as for an index of one's own
+        np.testing.assert_allclose(np.linalg.norm(arrays["vectors"], axis=1), 1, atol=1e-5)
+        assert sorted(set(arrays["pids"].tolist())) == [4, 5, 6]
+        assert all(json.loads(line)["path"].endswith(".jpg") for line in arrays["metadata"].tolist())
+
+    assert vg_reid("index", tmp_path / "f.npz", "-o", tmp_path / "from_features")[0] == 0
+    code, out, _ = vg_reid("index", persons, "-o", tmp_path / "g", "--model", model)
+    assert code == 0
+    assert "12 persons by tiny, random weights" in out  # the gallery part of an official split
+    one, other = Gallery.load(tmp_path / "g"), Gallery.load(tmp_path / "from_features")
+    assert [one.entry(key) for key in range(12)] == [other.entry(key) for key in range(12)]
+
+    queries = sorted((persons / "query").iterdir())[:2]
+    code, out, _ = vg_reid(
+        "search", tmp_path / "g", *queries, "-k", 5, "--picture", tmp_path / "r.png", "--model", model, "--cross-camera"
+    )
+    assert code == 0
+    lines = out.splitlines()
+    assert len([line for line in lines if " right " in line]) == 4  # both images under the other camera, for each
+    assert len([line for line in lines if " right " in line or " wrong " in line]) == 10
+    assert "random weights" in out
+    assert Image.open(tmp_path / "r.png").width > 6 * 96
+
+
+@needs_metrics
+def test_evaluate_prints_the_scores_and_writes_them(vg_reid, persons, model, tmp_path):
+    code, out, _ = vg_reid("evaluate", persons, "--model", model, "--json", tmp_path / "scores.json")
+    assert code == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert f"mAP {scores['map']:.1%}" in out
+    assert f"rank-10 {scores['rank10']:.1%}" in out
+    assert "6 of 6 queries against 12 gallery images, by tiny, random weights" in out
+    assert "split: as in query and bounding_box_test" in out
+
+
+def test_default_split_is_printed_and_all_images_are_indexed(vg_reid, persons, model, tmp_path):
+    train = persons / "bounding_box_train"
+    code, out, _ = vg_reid("index", train, "-o", tmp_path / "g", "--model", model)
+    assert code == 0
+    assert "split: of each identity one image per camera is query, the rest gallery (seed 0)" in out
+    assert len(Gallery.load(tmp_path / "g")) == 18
+    assert vg_reid("index", train, "-o", tmp_path / "g", "--model", model, "--part", "query")[0] == 0
+    assert len(Gallery.load(tmp_path / "g")) == 6
+
+
+def test_corrupt_photo_is_skipped_only_on_request(vg_reid, persons, model, tmp_path):
+    photo = sorted((persons / "query").iterdir())[0]
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "good.jpg").write_bytes(photo.read_bytes())
+    (folder / "cut.jpg").write_bytes(photo.read_bytes()[:500])
+    code, _, err = vg_reid("embed", folder, "-o", tmp_path / "f.npz", "--model", model)
+    assert code == 2
+    assert "cut.jpg is not a readable image" in err
+    assert not (tmp_path / "f.npz").exists()
+    code, out, _ = vg_reid("embed", folder, "-o", tmp_path / "f.npz", "--model", model, "--skip-corrupt")
+    assert code == 0
+    assert "1 unreadable images skipped:" in out
+    assert "1 vectors" in out
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, persons, embedder):
+    """A folder with one of everything that can be wrong, and a good gallery."""
+    tmp_path = tmp_path_factory.mktemp("place")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("a")
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"system": "g3an"}')
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 cut")
+    (tmp_path / "bad.pth").write_bytes(b"cut")
+    gallery = Gallery(512, source=embedder.name)
+    images = sorted((persons / "bounding_box_test").iterdir())
+    gallery.add(embedder.embed(images), range(12), [0] * 12, [{"path": str(path)} for path in images])
+    gallery.save(tmp_path / "gallery")
+    whole = (tmp_path / "gallery").read_bytes()
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    return tmp_path
+
+
+BAD_INPUT = [  # command with {place}, {persons}, {query}, {model}; what the one line must say
+    ("evaluate {place}/nowhere --model {model}", "nowhere is no folder: wanted a folder of person images"),
+    ("index {place}/empty -o {place}/g --model {model}", "empty has no images (it holds nothing)"),
+    ("index {place}/texts -o {place}/g --model {model}", "texts has no images (it holds 1 x .txt)"),
+    ("index {place}/bad.npz -o {place}/g", "bad.npz is no whole features file"),
+    ("index {place}/nothing.npz -o {place}/g", "nothing.npz"),
+    ("index {persons}/bounding_box_train --part train -o {place}/g --model {model}", "has no train images"),
+    ("embed {query} -o {place}/f.csv --model {model}", "f.csv ends in '.csv', wanted '.npz'"),
+    ("embed {query} -o {place}/f.npz --model {place}/bare", "config.json is missing"),
+    ("embed {query} -o {place}/f.npz --model {place}/other", "of system 'g3an', wanted 'vg-reid/encoder'"),
+    ("embed {query} -o {place}/f.npz --model {place}/nowhere", "nowhere is no folder"),
+    ("embed {query} -o {place}/f.npz --weights {place}/bad.pth", "bad.pth is not a readable checkpoint"),
+    ("embed {query} -o {place}/f.npz --weights {place}/bad.pth --model {model}", "both given, wanted one of them"),
+    ("embed {query} -o {place}/f.npz --model {model} --batch-size 0", "batch_size=0"),
+    ("embed {place}/bomb.png -o {place}/f.npz --model {model}", "10000x10000 pixels, wanted at most 50000000"),
+    ("embed -o {place}/f.npz --model {model}", "no images are given"),
+    ("search {place}/half {query} --model {model}", "half is no whole gallery file"),
+    ("search {place}/nowhere {query} --model {model}", "nowhere"),
+    ("search {place}/gallery --model {model}", "no photos are given"),
+    ("search {place}/gallery {query} -k 0 --model {model}", "k=0, wanted at least 1"),
+    ("search {place}/gallery {query} --backbone tiny --seed 9", "wanted the same encoder"),
+    ("search {place}/gallery {place}/nobody.jpg --model {model}", "nobody.jpg"),
+    ("search {place}/gallery {query} --model {model} --picture {place}/r.xyz", "r.xyz ends in '.xyz', wanted '.png'"),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), BAD_INPUT, ids=[command for command, _ in BAD_INPUT])
+def test_bad_input_gets_one_line_and_exit_code_2(command, message, vg_reid, place, persons, model):
+    query = sorted((persons / "query").iterdir())[0]
+    words = command.format(place=place, persons=persons, query=query, model=model).split()
+    code, _, err = vg_reid(*words)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert len(Gallery.load(place / "gallery")) == 12
+
+
+def test_unknown_flag_is_answered_with_the_nearest(vg_reid):
+    code, out, err = vg_reid("evaluate", "data", "--bakcbone", "tiny")
+    assert code == 2
+    assert "--backbone" in out + err
+
+
+def test_unwritable_place_and_unknown_device_keep_to_the_rule(vg_reid, persons, model, tmp_path):
+    (tmp_path / "file").touch()
+    query = sorted((persons / "query").iterdir())[0]
+    code, _, err = vg_reid("embed", query, "-o", tmp_path / "file" / "f.npz", "--model", model)
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = vg_reid("embed", query, "-o", tmp_path / "f.npz", "--model", model, "--device", "abacus")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "abacus" in err
+
+
+ALONE = """
+import sys
+for name in ("faiss", "vg_video", "vg_metrics", "lightning", "torchvision"):
+    sys.modules[name] = None  # importing them is now an error
+import vg_reid
+heavy = {"torch", "huggingface_hub", "PIL", "safetensors"} & {name.split(".")[0] for name in sys.modules}
+assert not heavy, heavy
+import torch
+gallery = vg_reid.Gallery(3)
+gallery.add(torch.eye(3), [7, 8, 9], [0, 0, 0])
+assert gallery.search(torch.tensor([[0.1, 0.9, 0.2]]), 2).pids.tolist() == [[8, 9]]
+assert not {"huggingface_hub", "PIL"} & sys.modules.keys()
+import runpy
+runpy.run_module("vg_reid", run_name="__main__", alter_sys=True)  # python -m vg_reid
+"""
+
+
+def test_vg_reid_alone_imports_lightly_searches_exactly_and_says_what_evaluate_needs(persons, model):
+    child = subprocess.run(
+        [sys.executable, "-c", ALONE, "evaluate", persons, "--model", model],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert child.returncode == 2, child.stderr
+    assert child.stderr == 'error: scoring needs vg-metrics: pip install "vg-reid[evaluate]"\n'
+
+
+@needs_metrics
+def test_real_photos_are_scored_and_searched(vg_reid, realdata, model, tmp_path):
+    data = realdata / "market1501_subset"
+    code, out, _ = vg_reid("evaluate", data, "--model", model)
+    assert code == 0
+    assert "299 of 319 queries against 535 gallery images" in out
+    assert "20 queries have no match in another camera and are in no mean:" in out
+    assert vg_reid("index", data, "-o", tmp_path / "g", "--model", model)[0] == 0
+    photo = next((data / "gallery").glob("0001_c1*"))
+    code, out, _ = vg_reid("search", tmp_path / "g", photo, "--picture", tmp_path / "r.png", "--model", model)
+    assert code == 0
+    assert len(out.splitlines()) == 2 + 10 + 2
+    assert str(photo.resolve()) not in "".join(out.splitlines()[1:])
