@@ -163,7 +163,7 @@ class ClipDataset:
     def _cut(self, index: int, generator: torch.Generator) -> tuple[np.ndarray, int | None]:
         """A random clip (t, h, w, 3) of a video and its class number."""
         video = self._videos[index]
-        frames = video.pick(_frame_numbers(video.length, self.config, generator))
+        frames = video.pick(_frame_numbers(video.shape[0], self.config, generator))
         if self.config.flip and torch.randint(2, (), generator=generator):
             frames = frames[:, :, ::-1]
         label = video.source.label
@@ -199,9 +199,9 @@ class ClipDataset:
 
     def _is_long_enough(self, video: DecodedVideo) -> bool:
         """Whether a clip can be cut out of a video; if not, it is refused or listed as skipped."""
-        if video.length >= self.config.span or self.config.short == "loop":
+        if video.shape[0] >= self.config.span or self.config.short == "loop":
             return True
-        path, reason = video.source.path, f"{video.length} frames; a clip needs {self.config.span}"
+        path, reason = video.source.path, f"{video.shape[0]} frames; a clip needs {self.config.span}"
         if self.config.short == "error":
             raise ValueError(f"{path}: {reason}")
         self.skipped.append((path, reason))

@@ -180,9 +180,8 @@ def _upright(frame: av.VideoFrame, first: av.VideoFrame) -> np.ndarray:
     matrix = first.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
-    a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32)[
-        :5
-    ]  # x' = a x + c y and y' = b x + d y, in 16.16 fixed point
+    # x' = a x + c y and y' = b x + d y, y down; only quarter turns and mirrors are in use
+    a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32, count=5)
     if abs(b) > abs(a):
         pixels, a, d = pixels.swapaxes(0, 1), c, b
     return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -67,8 +67,9 @@ def _mov_size(file: BinaryIO, size: int) -> int:
 
 
 def _avi_size(file: BinaryIO, size: int) -> int:
-    """The end of the first RIFF chunk."""
-    return 8 + int.from_bytes(file.read(8)[4:], "little")
+    """The end of the first RIFF chunk, or `size` when a live recording left it open."""
+    length = int.from_bytes(file.read(8)[4:], "little")
+    return size if length == 0xFFFFFFFF else 8 + length
 
 
 def _matroska_size(file: BinaryIO, size: int) -> int:

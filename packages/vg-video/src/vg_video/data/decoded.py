@@ -1,7 +1,6 @@
-"""Decoded videos: scaled once, then kept in memory or on disk as .npy files that end with a checksum."""
+"""Decoded videos: scaled once, then kept in memory, or on disk as raw frames that end with a checksum."""
 
 import hashlib
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,21 +21,23 @@ class DecodedVideo(NamedTuple):
 
     source: VideoSource
     digest: str  # of the source's content
-    frames: np.ndarray | Path  # uint8 (t, resolution, resolution, 3), or the file that holds them
-    length: int  # t
+    shape: tuple[int, int, int, int]  # (t, resolution, resolution, 3)
+    frames: np.ndarray | Path  # uint8, or the file that holds them
 
     def pick(self, indices: np.ndarray) -> np.ndarray:
         """Copy the frames of these numbers; from disk only they are read."""
         # Mapped anew each time: a mapping that is kept also keeps a file open, and datasets have thousands of videos.
-        frames = _load(self.frames) if isinstance(self.frames, Path) else self.frames
-        return frames[indices]
+        # Raw frames, not .npy: numpy parses that header with `ast`, which fails at random in threads of Python 3.11.
+        if isinstance(self.frames, Path):
+            return np.asarray(np.memmap(self.frames, np.uint8, "r", shape=self.shape)[indices])
+        return self.frames[indices]
 
 
 def decode(source: VideoSource, resolution: int, fit: Fit, cache: Path | None) -> DecodedVideo:
     """Decode a video and scale its frames, or find them in `cache`, where a damaged file is made anew.
 
     The file's name there is a hash of the source's content and of the settings, so a renamed video is found again and a
-    changed one is not.
+    changed one is not. It holds uint8 (t, resolution, resolution, 3) and then the sha256 of that.
 
     Raises:
         ValueError: naming the source, when it is damaged, too large or too small.
@@ -44,12 +45,14 @@ def decode(source: VideoSource, resolution: int, fit: Fit, cache: Path | None) -
     digest = source.digest()
     if cache is None:
         frames = _scaled(source, resolution, fit)
-        return DecodedVideo(source, digest, frames, len(frames))
+        return DecodedVideo(source, digest, (len(frames), resolution, resolution, 3), frames)
     key = hashlib.sha256(f"{_LAYOUT} {digest} {source.kind} {resolution} {fit}".encode()).hexdigest()
-    path = cache / f"{key}.npy"
+    path = cache / f"{key}.rgb"
     if not _is_whole(path):
-        _store(path, _scaled(source, resolution, fit))
-    return DecodedVideo(source, digest, path, len(_load(path)))
+        data = _scaled(source, resolution, fit).tobytes()
+        write_atomically(path, data + hashlib.sha256(data).digest())
+    length = (path.stat().st_size - _DIGEST_BYTES) // (resolution * resolution * 3)
+    return DecodedVideo(source, digest, (length, resolution, resolution, 3), path)
 
 
 def _scaled(source: VideoSource, resolution: int, fit: Fit) -> np.ndarray:
@@ -64,22 +67,9 @@ def _scaled(source: VideoSource, resolution: int, fit: Fit) -> np.ndarray:
     return stack_frames(source.path, map(scaled, source.frames()))
 
 
-def _store(path: Path, frames: np.ndarray) -> None:
-    """Write an array as .npy, followed by the sha256 of these bytes (numpy does not read that far), atomically."""
-    buffer = io.BytesIO()
-    np.save(buffer, frames, allow_pickle=False)
-    data = buffer.getvalue()
-    write_atomically(path, data + hashlib.sha256(data).digest())
-
-
 def _is_whole(path: Path) -> bool:
-    """Whether a stored array is there and its checksum is right."""
+    """Whether a stored video is there and its checksum is right."""
     if not path.is_file() or path.stat().st_size <= _DIGEST_BYTES:
         return False
     data = np.memmap(path, np.uint8, "r")
     return hashlib.sha256(data[:-_DIGEST_BYTES].data).digest() == data[-_DIGEST_BYTES:].tobytes()
-
-
-def _load(path: Path) -> np.ndarray:
-    """A stored array, mapped into memory, read only: what is not looked at is not read."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)

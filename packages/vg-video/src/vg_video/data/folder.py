@@ -66,8 +66,12 @@ def scan_folder(root: Path | str) -> Scan:
     for folder in _folders(root, frozenset()):
         _scan_one(folder, sources, ignored)
     if not sources:
-        found = f"none of its {len(ignored)} files is one, e.g. {ignored[0][0].name}: {ignored[0][1]}"
-        raise ValueError(f"{root}: no video in it ({found if ignored else 'it is empty'})")
+        if not ignored:
+            raise ValueError(f"{root}: no video in it (it is empty)")
+        path, reason = ignored[0]
+        raise ValueError(
+            f"{root}: no video in it (none of its {len(ignored)} files is one, e.g. {path.name}: {reason})"
+        )
     return Scan(_labelled(root, sources), tuple(ignored))
 
 

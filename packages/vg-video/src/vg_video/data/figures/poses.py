@@ -166,8 +166,8 @@ def _walk(phase: np.ndarray, size: float) -> Angles:
 
 
 def _wave_one_hand(phase: np.ndarray, size: float) -> Angles:
-    swing = 40 * size * _sine(phase)
-    return Angles(arms=(7.0, 118 + 0.2 * swing), elbows=(7.0, 52 + swing), lean=1.5 * _sine(phase))
+    swing = 48 * size * _sine(phase)
+    return Angles(arms=(7.0, 116 + 0.2 * swing), elbows=(7.0, 52 + swing), lean=1.5 * _sine(phase))
 
 
 def _wave_two_hands(phase: np.ndarray, size: float) -> Angles:
