@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from vg_layers import FactorizedAttention, Window, discriminator_loss, generator_loss, transposed_conv
 
-LATENT, WIDTH, BATCH, STEPS = 16, 32, 8, 20
+LATENT, WIDTH, BATCH, STEPS = 16, 16, 8, 20
 
 
 def moving_squares(count: int) -> Tensor:
