@@ -1,5 +1,6 @@
 """The application as a whole, and vg-serve as a command."""
 
+import os
 import re
 import signal
 import socket
@@ -158,7 +159,8 @@ def test_the_command_serves_over_a_real_socket(video_model: Path, reid_model: Pa
     command = [sys.executable, "-c", "from vg_serve.cli import main; main()", "--port", "0"]
     command += ["--video", str(video_model), "--reid", str(reid_model), "--gallery", str(gallery_file)]
     command += ["--max-upload-bytes", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=one_thread) as server:
         try:
             address = server.stdout.readline().split()[-1]
             with httpx.Client(base_url=address, timeout=60) as client:
