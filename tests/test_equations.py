@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import citations  # noqa: E402
-import equations  # noqa: E402
+import citations
+import equations
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
