@@ -88,13 +88,13 @@ def test_unreadable_image_is_an_error_naming_it_unless_skipped_and_counted(embed
         with pytest.raises(ValueError, match=f"{path.name} is not a readable image"):
             embedder.embed([photos[0], path])
     mixed = [photos[0], *bad[:2], photos[1], *bad[2:]]
-    vectors, kept, skipped = embedder.embed_readable(mixed)
+    vectors, kept, skipped = embedder.embed_images(mixed, skip_corrupt=True)
     assert kept == [0, 3]
     assert len(skipped) == 4
     assert all(path.name in line for path, line in zip(bad, skipped, strict=True))
     torch.testing.assert_close(vectors, embedder.embed(photos[:2]))
     with pytest.raises(ValueError, match=r"none of 4 images is readable; the first: .*truncated\.jpg"):
-        embedder.embed_readable(bad)
+        embedder.embed_images(bad, skip_corrupt=True)
 
 
 def test_image_bomb_is_refused_by_its_size_before_decoding(embedder, tmp_path):
@@ -108,7 +108,7 @@ def test_image_bomb_is_refused_by_its_size_before_decoding(embedder, tmp_path):
 
 def test_missing_file_is_never_skipped(embedder, photos, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.jpg"):
-        embedder.embed_readable([photos[0], tmp_path / "nowhere.jpg"])
+        embedder.embed_images([photos[0], tmp_path / "nowhere.jpg"], skip_corrupt=True)
 
 
 def test_image_of_one_pixel_is_a_person_like_any(embedder):

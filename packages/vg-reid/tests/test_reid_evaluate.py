@@ -83,7 +83,7 @@ def test_unreadable_image_stops_the_scoring_or_is_named(persons, embedder, tmp_p
     people = read_people(persons)
     (tmp_path / "cut.jpg").write_bytes(people.query[0].path.read_bytes()[:600])
     people.query[0] = Person(tmp_path / "cut.jpg", *people.query[0][1:])
-    with pytest.raises(ValueError, match=r"cut\.jpg is not a readable image.*--skip-corrupt"):
+    with pytest.raises(ValueError, match=r"cut\.jpg is not a readable image"):
         evaluate(people, embedder)
     result = evaluate(people, embedder, skip_corrupt=True)
     assert result.queries == 5

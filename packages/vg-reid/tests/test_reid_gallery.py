@@ -164,7 +164,7 @@ def test_file_brings_everything_back_bit_for_bit(gallery, tmp_path):
     gallery.save(tmp_path / "new" / "gallery.safetensors")
     loaded = Gallery.load(tmp_path / "new" / "gallery.safetensors")
     assert torch.equal(loaded.vectors, gallery.vectors)
-    assert [loaded.entry(key) for key in loaded.keys.tolist()] == [gallery.entry(key) for key in range(39)]
+    assert loaded.entries() == gallery.entries() == [gallery.entry(key) for key in range(39)]
     assert loaded.source == "a test"
     assert loaded.add(torch.ones(1, 16), [0], [0]) == [40]  # 39 was given out once
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["gallery.safetensors"]

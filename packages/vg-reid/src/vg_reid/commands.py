@@ -206,10 +206,7 @@ def _part(people: People, part: str) -> list[Person]:
 def _embed(persons: list[Person], names: dict[int, str], embedder: Embedder, skip_corrupt: bool) -> Features:
     paths = [person.path for person in persons]
     with _progress("embedding", len(paths)) as advance:
-        if skip_corrupt:
-            vectors, kept, skipped = embedder.embed_readable(paths, progress=advance)
-        else:
-            vectors, kept, skipped = embedder.embed(paths, progress=advance), list(range(len(paths))), []
+        vectors, kept, skipped = embedder.embed_images(paths, skip_corrupt=skip_corrupt, progress=advance)
     if skipped:
         _say(f"{len(skipped)} unreadable images skipped:", *(f"  {line}" for line in skipped))
     persons = [persons[position] for position in kept]

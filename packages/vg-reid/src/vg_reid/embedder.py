@@ -23,7 +23,7 @@ WEIGHTS = {
 
 
 class Embedded(NamedTuple):
-    """What `Embedder.embed_readable` made of a list of images."""
+    """What `Embedder.embed_images` made of a list of images."""
 
     vectors: Tensor
     """(n, d), one row for each readable image, in their order."""
@@ -100,28 +100,38 @@ class Embedder:
             FileNotFoundError: if a file does not exist.
             ValueError: if an image is damaged or too large; the message names the file.
         """
-        return self._run((to_future.result() for to_future in self._decode(images)), progress)
+        return self.embed_images(images, progress=progress).vectors
 
-    def embed_readable(
-        self, images: Sequence[Path | Image.Image], *, progress: Callable[[int], object] | None = None
+    def embed_images(
+        self,
+        images: Sequence[Path | Image.Image],
+        *,
+        skip_corrupt: bool = False,
+        progress: Callable[[int], object] | None = None,
     ) -> Embedded:
-        """Embed the readable images and tell of the others.
+        """Embed images and, on request, leave out the unreadable ones and tell of them.
 
+        Args:
+            images: paths or PIL images, of any size.
+            skip_corrupt: whether damaged and too large images are skipped instead of an error.
+            progress: called after each batch with the number of images in it.
         Raises:
             FileNotFoundError: if a file does not exist.
-            ValueError: if there are images but none is readable.
+            ValueError: if an image is damaged or too large, or all of them are; the message names the file.
         """
         kept: list[int] = []
         skipped: list[str] = []
 
         def readable() -> Iterator[Tensor]:
-            for index, decoded in enumerate(self._decode(images)):
+            for position, decoded in enumerate(self._decode(images)):
                 try:
                     pixels = decoded.result()
                 except ValueError as error:
+                    if not skip_corrupt:
+                        raise
                     skipped.append(str(error))
                     continue
-                kept.append(index)
+                kept.append(position)
                 yield pixels
 
         vectors = self._run(readable(), progress)

@@ -92,6 +92,11 @@ class Gallery:
         _, pid, camid = self._ids[row].tolist()
         return Entry(key, pid, camid, self._metadata[row])
 
+    def entries(self) -> list[Entry]:
+        """Return all entries in the order of `keys`."""
+        known = zip(self._ids.tolist(), self._metadata, strict=True)
+        return [Entry(key, pid, camid, item) for (key, pid, camid), item in known]
+
     def add(
         self,
         vectors: Tensor,

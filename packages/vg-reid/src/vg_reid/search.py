@@ -64,7 +64,7 @@ def rank_photo(
         index: as in `Gallery.search`.
         cross_camera: leave out the same person under the same camera, as evaluation does (6.4.1).
     """
-    entries = [gallery.entry(key) for key in gallery.keys.tolist()]
+    entries = gallery.entries()
     query = _known_person(photo, entries)
     itself = str(photo.resolve())
     hidden = {
