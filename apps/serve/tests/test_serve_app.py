@@ -71,9 +71,11 @@ BAD_SETTINGS = [
     ("video", "empty", ["empty", "config.json"]),
     ("video", "reid_model", ["persons", "vg-reid/encoder", "g3an"]),
     ("video", "cut_model", ["cut", "model.safetensors"]),
+    ("video", "bare_model", ["bare", "model.safetensors"]),
     ("reid", "missing", ["missing"]),
     ("reid", "empty", ["empty", "config.json"]),
     ("reid", "video_model", ["waving", "g3an", "vg-reid/encoder"]),
+    ("reid", "bare_encoder", ["encoder", "model.safetensors"]),
     ("gallery", "missing", ["missing"]),
     ("gallery", "cut_gallery", ["cut.safetensors"]),
     ("gallery", "empty_gallery", ["none.safetensors", "empty"]),
@@ -92,6 +94,10 @@ def bad(tmp_path: Path, video_model: Path, reid_model: Path, gallery_file: Path)
     for file in video_model.iterdir():
         data = file.read_bytes()
         (paths["cut_model"] / file.name).write_bytes(data if file.suffix == ".json" else data[: len(data) // 2])
+    for name, model in (("bare_model", video_model), ("bare_encoder", reid_model)):
+        paths[name] = tmp_path / name
+        paths[name].mkdir()
+        (paths[name] / "config.json").write_bytes((model / "config.json").read_bytes())
     whole = gallery_file.read_bytes()
     paths["cut_gallery"].write_bytes(whole[: len(whole) // 2])
     paths["text"].write_text("hello\n")
