@@ -72,11 +72,8 @@ def evaluate(
             f"{people.root} has {len(people.query)} queries and {len(people.gallery)} gallery images to score"
         )
     persons = [*people.query, *people.gallery]
-    embedded = embedder.embed_readable([person.path for person in persons], progress=progress)
-    if embedded.skipped and not skip_corrupt:
-        raise ValueError(
-            f"{embedded.skipped[0]} ({len(embedded.skipped)} images in all; --skip-corrupt leaves them out)"
-        )
+    paths = [person.path for person in persons]
+    embedded = embedder.embed_images(paths, skip_corrupt=skip_corrupt, progress=progress)
     readable = [persons[position] for position in embedded.kept]
     border = sum(position < len(people.query) for position in embedded.kept)
     query, gallery = readable[:border], readable[border:]
