@@ -86,8 +86,8 @@ def load_clips(folder: str | Path, *, frames: int | None = 16) -> Clips:
         else:
             sources.append(source)
     if not sources:
-        reason = f"{len(skipped)} files or clips skipped, first {skipped[0][0].name}: {skipped[0][1]}"
-        raise ValueError(f"{root}: no clip in it ({reason if skipped else 'it is empty'})")
+        first = f"{len(skipped)} skipped, first {skipped[0][0].name}: {skipped[0][1]}" if skipped else "it is empty"
+        raise ValueError(f"{root}: no clip in it ({first})")
     return Clips(root, tuple(sources), tuple(skipped), frames)
 
 
