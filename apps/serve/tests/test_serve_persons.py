@@ -118,7 +118,10 @@ def test_an_upload_over_the_limit_is_413_whether_its_length_is_declared_or_not(c
         assert "1000 bytes" in answer.json()["error"]
 
 
-def test_reading_stops_at_the_limit(reid_model: Path, gallery_file: Path) -> None:
+@pytest.mark.parametrize(("declared", "read"), [([], 11), ([(b"content-length", b"10001")], 0)])
+def test_reading_stops_at_the_limit(
+    declared: list[tuple[bytes, bytes]], read: int, reid_model: Path, gallery_file: Path
+) -> None:
     app = create_app(Settings(reid=reid_model, gallery=gallery_file, limits=Limits(max_upload_bytes=10_000)))
     head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
     given, sent = 0, []
@@ -133,11 +136,12 @@ def test_reading_stops_at_the_limit(reid_model: Path, gallery_file: Path) -> Non
 
     scope = {
         "type": "http", "http_version": "1.1", "method": "POST", "path": "/persons/search", "query_string": b"",
-        "headers": [(b"content-type", b"multipart/form-data; boundary=x")], "scheme": "http", "server": ("test", 80),
+        "headers": [(b"content-type", b"multipart/form-data; boundary=x"), *declared],
+        "scheme": "http", "server": ("test", 80),
     }  # fmt: skip
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 413
-    assert given == 11  # the head and ten chunks: one over
+    assert given == read  # the head and ten chunks are one over; a declared length needs no reading
 
 
 @pytest.mark.parametrize("given", [(), ("reid",), ("gallery",)])
