@@ -8,10 +8,12 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
 import torch
+import uvicorn
 from fastapi.testclient import TestClient
 from vg_reid import Gallery
 from vg_reid.encoder import EncoderConfig, random_encoder
@@ -150,7 +152,8 @@ def test_a_wrong_flag_or_value_ends_with_code_2_and_what_is_wanted(
 
 
 def assert_refused(arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
+    started = AssertionError("the server has started")
+    with patch.object(uvicorn.Server, "run", side_effect=started), pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
     output = capsys.readouterr()
