@@ -75,6 +75,21 @@ def test_a_wrong_number_on_a_page_of_the_documentation_is_found_too(tree):
     assert equations.run(tree, check=False) == ["docs/learn.md:3: the thesis has no equation 7.1"]
 
 
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("eq. 4.1 to eq. 4.4", ["4.1", "4.2", "4.3", "4.4"]),
+        ("eqs. 6.1-6.3; 6.6 and (6.8)", ["6.1", "6.2", "6.3", "6.6", "6.8"]),
+        ("Equation (5.8)", ["5.8"]),
+        ("eq. 4.12", ["4.12"]),
+        ("(eq. 4.6, 4.3.3)", ["4.6"]),  # the second is a section
+    ],
+)
+def test_lists_and_ranges_of_equations_are_read(text, numbers):
+    found = [number for kind, number in citations.citations(text) if kind == "equation"]
+    assert sorted(found, key=citations.natural) == numbers
+
+
 @pytest.mark.parametrize("text", ["torch==2.15.0", "needs numpy>=1.26.4", "v1.2.3", "0.1.0", "10.2.2.1", "lr of 4.1"])
 def test_versions_and_plain_numbers_are_no_citations(text):
     assert citations.citations(text) == set()

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NUMBER = r"\d+\.\d+(?:\.\d+)?"
-JOINT = r"(?:\s*[-–,;/]\s*|,?\s+(?:and|or|to)\s+)\(?"
+JOINT = r"(?:\s*[-–,;/]\s*|,?\s+(?:and|or|to)\s+)"
 WORDS = {"equation": r"eqs?\.?|equations?", "table": "tables?", "figure": r"figs?\.?|figures?"}
 
 
 def listed(words: str, number: str) -> re.Pattern[str]:
-    """A word and the numbers after it: `eq. 4.1-4.3 and (4.6)`."""
-    return re.compile(rf"(?<![a-z])(?:{words})\s*\(?({number}(?:\)?{JOINT}{number})*)", re.IGNORECASE)
+    """A word and the numbers after it: `eq. 4.1-4.3 and (4.6)`, `eq. 4.1 to eq. 4.3`."""
+    more = rf"\)?{JOINT}(?:(?:{words})\s*)?\(?{number}"
+    return re.compile(rf"(?<![a-z])(?:{words})\s*\(?({number}(?:{more})*)", re.IGNORECASE)
 
 
 CITED = {kind: listed(words, r"\d+\.\d+(?![\d.]*\.\d)") for kind, words in WORDS.items()}
