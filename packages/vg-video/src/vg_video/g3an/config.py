@@ -47,7 +47,9 @@ class GeneratorConfig:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"classes={self.classes}, wanted distinct names")
         if self.classes and not self.temporal_stream:
-            raise ValueError("temporal_stream=False with classes: the label enters through G_T alone (4.4.5)")
+            raise ValueError(
+                "temporal_stream=False with classes, wanted True: the label enters through G_T alone (4.4.5)"
+            )
         if self.attention_after not in (None, 0, 1, 2, 3, 4):
             raise ValueError(f"attention_after={self.attention_after}, wanted a module from 0 to 4, or None")
 
@@ -147,7 +149,7 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     if unknown := sorted(values.keys() - types.keys()):
         raise ValueError(f"unknown settings {unknown}, wanted only {sorted(types)}")
     nested = {name: cast(type, types[name]) for name in values if dataclasses.is_dataclass(types[name])}
-    return kind(**values | {name: from_dict(inner, values[name]) for name, inner in nested.items()})
+    return kind(**dict(values) | {name: from_dict(inner, values[name]) for name, inner in nested.items()})
 
 
 def motion_length(frames: int) -> int:

@@ -22,7 +22,7 @@ def discriminator_losses(real: Logits, fake: Logits) -> dict[str, Tensor]:
 
 
 def generator_losses(fake: Logits) -> dict[str, Tensor]:
-    """The generator's side of L_V and L_I (eq. 4.6), non-saturating as in DCGAN (4.3.3); it minimizes the sum (eq. 4.5)."""
+    """The generator's side of L_V and L_I (eq. 4.6), non-saturating as in DCGAN (4.3.3); their sum is eq. 4.5."""
     return {"generator_video": generator_loss(fake.video), "generator_image": generator_loss(fake.image)}
 
 

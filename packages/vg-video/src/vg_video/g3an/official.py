@@ -1,9 +1,10 @@
 """Checkpoints of the released code (wyhsirius/g3an-project @74764fd) as nets of this package."""
 
-import pickle
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal, cast
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -139,6 +140,6 @@ def _read(path: Path) -> Mapping[str, Tensor | np.ndarray]:
             return load_file(path)
         if path.suffix in (".pth", ".pt"):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (BadZipFile, SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
     raise ValueError(f"{path} has suffix {path.suffix!r}, wanted .pth, .pt, .npz or .safetensors")
