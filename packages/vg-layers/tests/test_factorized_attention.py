@@ -91,18 +91,34 @@ def test_result_and_gradients_do_not_depend_on_how_many_scores_are_held_at_once(
 
 
 @pytest.mark.parametrize("layer", [TemporalAttention, SpatialAttention])
-@pytest.mark.parametrize("official", [False, True])
-def test_first_and_second_derivatives(layer, official, rng):
-    module = awake(layer(4, reduction=2, official_reshape=official))
-    x = torch.randn(1, 4, 2, 2, 1, dtype=torch.float64, generator=rng, requires_grad=True)
-    weight = module.key.weight
-    assert torch.autograd.gradcheck(module, x)
-    assert torch.autograd.gradgradcheck(module, x)
+def test_first_and_second_derivatives_of_input_and_weights(layer, rng):
+    module = awake(layer(2, reduction=1))
+    x = torch.randn(1, 2, 2, 2, 1, dtype=torch.float64, generator=rng, requires_grad=True)
 
-    def of_weight(w):
-        return torch.func.functional_call(module, {"key.weight": w}, (x.detach(),))
+    def apply(x, key):
+        return torch.func.functional_call(module, {"key.weight": key}, (x,))
 
-    assert torch.autograd.gradcheck(of_weight, weight)
+    assert torch.autograd.gradcheck(apply, (x, module.key.weight))
+    assert torch.autograd.gradgradcheck(apply, (x, module.key.weight))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_official_reshape_has_derivatives(layer, rng):
+    x = torch.randn(1, 4, 2, 3, 1, dtype=torch.float64, generator=rng, requires_grad=True)
+    assert torch.autograd.gradcheck(awake(layer(4, reduction=2, official_reshape=True)), x)
+
+
+@pytest.mark.parametrize("layer", [TemporalAttention, SpatialAttention])
+def test_autocast_stays_close_to_float32_in_values_and_gradients(layer, rng):
+    module = awake(layer(8)).float()
+    x = torch.randn(2, 8, 3, 4, 5, generator=rng, requires_grad=True)
+    exact = module(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = module(x)
+    assert rough.dtype == torch.float32  # the residual path is not rounded
+    gradients = [torch.autograd.grad(y.square().sum(), module.value.weight)[0] for y in (exact, rough)]
+    torch.testing.assert_close(rough, exact, rtol=0.05, atol=0.05)
+    assert (gradients[1] - gradients[0]).norm() < 0.02 * gradients[0].norm()
 
 
 @pytest.mark.parametrize(("part", "layer"), [("tsa", TemporalAttention), ("ssa", SpatialAttention)])

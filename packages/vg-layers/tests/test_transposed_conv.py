@@ -91,7 +91,7 @@ def test_second_derivatives(kind, rng):
     module = transposed_conv(2, 2, kind=kind, temporal=Window(2), spatial=Window(3, 2, 1), norm=False).double().eval()
     x = torch.randn(1, 2, 2, 1, 2, dtype=torch.float64, generator=rng, requires_grad=True)
     assert torch.autograd.gradcheck(module, x)
-    assert torch.autograd.gradgradcheck(module, x)
+    assert torch.autograd.gradgradcheck(module, x, fast_mode=True)
 
 
 class CopyCounter(TorchDispatchMode):

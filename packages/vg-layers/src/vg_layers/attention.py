@@ -5,75 +5,84 @@ from typing import Any
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 _SCORES = 1 << 20  # attention scores held at once: 4 MiB in float32, within the cache of a CPU
 
 
-class TemporalAttention(nn.Module):
+class _Pointwise(nn.Conv3d):
+    """1x1x1 convolution as one matrix product with channels as the last axis, several times faster on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.movedim(1, -1), self.weight.flatten(1), self.bias).movedim(-1, 1)
+
+
+class _SelfAttention(nn.Module):
+    """What T-SA and S-SA share; they differ in which positions form a sequence."""
+
+    sequences: str  # einops pattern (sequences, positions, channels) of (b, c, t, h, w)
+
+    def __init__(
+        self, channels: int, reduction: int = 8, *, spectral_norm: bool = False, official_reshape: bool = False
+    ) -> None:
+        super().__init__()
+        if channels % reduction:
+            raise ValueError(f"channels={channels} is not a multiple of reduction={reduction}")
+        self.official_reshape = official_reshape
+        self.key = _Pointwise(channels, channels // reduction, 1)  # f
+        self.query = _Pointwise(channels, channels // reduction, 1)  # g
+        self.value = _Pointwise(channels, channels, 1)  # h
+        self.gamma = nn.Parameter(torch.zeros(()))  # starts as the identity
+        if spectral_norm:
+            for projection in (self.key, self.query, self.value):
+                parametrizations.spectral_norm(projection)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, c, t, h, w) to the same shape, in channels_last_3d memory."""
+        b, c, t, h, w = x.shape
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        key, query, value = (
+            rearrange(f(x), f"b c t h w -> {self.sequences}") for f in (self.key, self.query, self.value)
+        )
+        y = _attend(query, key, value)
+        if self.official_reshape:
+            y = y.contiguous().view(b, h, w, c, t).permute(0, 3, 4, 1, 2)
+        else:
+            y = rearrange(y, f"{self.sequences} -> b c t h w", t=t, h=h, w=w)
+        return x + self.gamma * y  # eq. 4.2, eq. 4.4
+
+
+class TemporalAttention(_SelfAttention):
     """T-SA: each position attends over its own times (eq. 4.1, eq. 4.2); (b, c, t, h, w) -> the same.
 
     Args:
         channels: c of the input, a multiple of `reduction`.
         reduction: k in 4.3.1: keys and queries have channels / k channels.
         spectral_norm: divide the three projections by their spectral norms, as the official code does.
-        official_reshape: lay the attended values out as the official code does, which reads their (t, c) axes as
-            (c, t). Needed for released checkpoints only; the equations describe False.
+        official_reshape: read the attended values, whose memory is (b, h, w, t, c), as (b, h, w, c, t), as the official
+            code does. Needed for released checkpoints only; the equations describe False.
     Raises:
         ValueError: if channels is not a multiple of reduction.
     """
 
-    def __init__(
-        self, channels: int, reduction: int = 8, *, spectral_norm: bool = False, official_reshape: bool = False
-    ) -> None:
-        super().__init__()
-        self.official_reshape = official_reshape
-        self.key, self.query, self.value = _projections(channels, reduction, spectral_norm)  # f_t, g_t, h_t
-        self.gamma = nn.Parameter(torch.zeros(()))  # starts as the identity
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend over t at each position of x, (b, c, t, h, w)."""
-        t, h, w = x.shape[2:]
-        query, key, value = (rearrange(f(x), "b c t h w -> b (h w) t c") for f in (self.query, self.key, self.value))
-        y = _attend(query.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1))
-        if self.official_reshape:
-            y = _official_layout(y, x.shape)
-        else:
-            y = rearrange(y, "(b h w) t c -> b c t h w", h=h, w=w, t=t)
-        return x + self.gamma * y  # eq. 4.2
+    sequences = "(b h w) t c"
 
 
-class SpatialAttention(nn.Module):
+class SpatialAttention(_SelfAttention):
     """S-SA: each position attends over its own frame (eq. 4.3, eq. 4.4); (b, c, t, h, w) -> the same.
 
     Args:
         channels: c of the input, a multiple of `reduction`.
         reduction: k in 4.3.1: keys and queries have channels / k channels.
         spectral_norm: divide the three projections by their spectral norms, as the official code does.
-        official_reshape: lay the attended values out as the official code does, which reads their (t, h, w, c) axes as
-            (h, w, c, t). Needed for released checkpoints only; the equations describe False.
+        official_reshape: read the attended values, whose memory is (b, t, h, w, c), as (b, h, w, c, t), as the official
+            code does. Needed for released checkpoints only; the equations describe False.
     Raises:
         ValueError: if channels is not a multiple of reduction.
     """
 
-    def __init__(
-        self, channels: int, reduction: int = 8, *, spectral_norm: bool = False, official_reshape: bool = False
-    ) -> None:
-        super().__init__()
-        self.official_reshape = official_reshape
-        self.key, self.query, self.value = _projections(channels, reduction, spectral_norm)  # f_s, g_s, h_s
-        self.gamma = nn.Parameter(torch.zeros(()))  # starts as the identity
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend over (h, w) in each frame of x, (b, c, t, h, w)."""
-        t, h, w = x.shape[2:]
-        query, key, value = (rearrange(f(x), "b c t h w -> (b t) (h w) c") for f in (self.query, self.key, self.value))
-        y = _attend(query, key, value)
-        if self.official_reshape:
-            y = _official_layout(y, x.shape)
-        else:
-            y = rearrange(y, "(b t) (h w) c -> b c t h w", t=t, h=h, w=w)
-        return x + self.gamma * y  # eq. 4.4
+    sequences = "(b t) (h w) c"
 
 
 class FactorizedAttention(nn.Module):
@@ -83,7 +92,7 @@ class FactorizedAttention(nn.Module):
         channels: c of the input, a multiple of `reduction`.
         reduction: k in 4.3.1: keys and queries have channels / k channels.
         spectral_norm: divide the projections by their spectral norms, as the official code does.
-        official_reshape: lay attended values out as the official code does; needed for released checkpoints only.
+        official_reshape: lay the attended values out as the official code does; needed for released checkpoints only.
     Raises:
         ValueError: if channels is not a multiple of reduction.
     """
@@ -102,40 +111,28 @@ class FactorizedAttention(nn.Module):
         return self.ssa(self.tsa(x))
 
 
-class _Attention(torch.autograd.Function):
-    """softmax(q k^T) v that keeps no scores: backward computes them anew, in operations that can be differentiated."""
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention within (n, l, d) sequences, a few of them at a time to bound the memory of the (n, l, l) scores."""
+    rows = max(1, _SCORES // query.shape[1] ** 2)
+    parts = zip(query.split(rows), key.split(rows), value.split(rows), strict=True)
+    return torch.cat([_SoftmaxAttention.apply(*part) for part in parts])
+
+
+class _SoftmaxAttention(torch.autograd.Function):
+    """softmax(q k^T) v of eq. 4.1 to 4.4, which have no 1/sqrt(d); the backward pass computes the scores anew.
+
+    It consists of differentiable operations, unlike that of `scaled_dot_product_attention` on a CPU.
+    """
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        ctx.save_for_backward(query, key, value)
-        return (query @ key.mT).softmax(-1) @ value  # eq. 4.1 has no 1/sqrt(d)
+        y = (query @ key.mT).softmax(-1) @ value
+        ctx.save_for_backward(query, key, value, y)
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        query, key, value = ctx.saved_tensors
+        query, key, value, y = ctx.saved_tensors
         weights = (query @ key.mT).softmax(-1)
-        grad_weights = grad @ value.mT
-        grad_scores = weights * (grad_weights - (weights * grad_weights).sum(-1, keepdim=True))
+        grad_scores = weights * (grad @ value.mT - (grad * y).sum(-1, keepdim=True))
         return grad_scores @ key, grad_scores.mT @ query, weights.mT @ grad
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of (n, l, d) sequences, a few sequences at a time to bound the memory of the (n, l, l) scores."""
-    rows = max(1, _SCORES // query.shape[1] ** 2)
-    parts = zip(query.split(rows), key.split(rows), value.split(rows), strict=True)
-    return torch.cat([_Attention.apply(*part) for part in parts])
-
-
-def _official_layout(y: Tensor, shape: torch.Size) -> Tensor:
-    """Read contiguous memory as (b, h, w, c, t), whatever its axes mean, and return it as (b, c, t, h, w)."""
-    b, c, t, h, w = shape
-    return y.contiguous().view(b, h, w, c, t).permute(0, 3, 4, 1, 2)
-
-
-def _projections(channels: int, reduction: int, spectral_norm: bool) -> list[nn.Module]:
-    """Key, query and value: 1x1x1 convolutions."""
-    if channels % reduction:
-        raise ValueError(f"channels={channels} is not a multiple of reduction={reduction}")
-    widths = (channels // reduction, channels // reduction, channels)
-    convs: list[nn.Module] = [nn.Conv3d(channels, width, 1) for width in widths]
-    return [parametrizations.spectral_norm(conv) for conv in convs] if spectral_norm else convs

@@ -37,14 +37,12 @@ class TemporalTransposedConv(nn.ConvTranspose3d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Map (b, in_channels, t, h, w) to (b, out_channels, (t - 1) * stride - 2 * padding + kernel, h, w)."""
-        size = x.shape[3:]
-        x = x.contiguous(memory_format=torch.channels_last_3d).flatten(3)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
         weight = self.weight.flatten(3)  # (in, out, k, 1); read once: each read is a power iteration of spectral norm
         if self.window == (1, 1, 0):
-            y = F.conv2d(x, weight.transpose(0, 1), self.bias)
-        else:
-            y = F.conv_transpose2d(x, weight, self.bias, (self.window.stride, 1), (self.window.padding, 0))
-        return y.unflatten(3, size)
+            return F.linear(x.movedim(1, -1), weight.flatten(1).T, self.bias).movedim(-1, 1)
+        y = F.conv_transpose2d(x.flatten(3), weight, self.bias, (self.window.stride, 1), (self.window.padding, 0))
+        return y.unflatten(3, x.shape[3:])
 
 
 class SpatialTransposedConv(nn.ConvTranspose3d):

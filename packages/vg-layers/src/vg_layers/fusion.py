@@ -28,5 +28,5 @@ def fuse_streams(video: Tensor, appearance: Tensor, motion: Tensor) -> Tensor:
         )
     # Joined with channels as the last axis, since `torch.cat` gives up channels_last_3d when a part is expanded.
     still = appearance.movedim(1, -1).expand(b, t, h, w, c_s)
-    moving = (video + motion).movedim(1, -1)
+    moving = video.movedim(1, -1) + motion.movedim(1, -1)
     return torch.cat([still, moving], dim=-1).movedim(-1, 1)
