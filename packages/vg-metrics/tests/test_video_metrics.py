@@ -124,6 +124,7 @@ def test_features_that_do_not_fit_are_refused(metric, rng):
         metric.update(real, "left")
 
 
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_kernel_metric_without_a_side_says_which():
     with pytest.raises(ValueError, match="no real features"):
         KernelVideoDistance().compute()

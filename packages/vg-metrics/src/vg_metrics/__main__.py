@@ -3,14 +3,16 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from vg_metrics import commands
 from vg_metrics.features import VideoFeatures, video_features
@@ -97,12 +99,12 @@ def _measure(path: Path, network: VideoFeatures, batch_size: int) -> commands.Me
 
 
 def _watch(items: Iterable[Any], description: str) -> Iterable[Any]:
-    return track(items, description, console=PROGRESS, transient=True)
+    return track(items, escape(description), console=PROGRESS, transient=True)
 
 
 def _show(title: str, result: commands.Result, label: str, out: Path | None) -> None:
     """Print the figures as a table, and the whole result as JSON to standard output or a file."""
-    table = Table("score", "value", title=title, caption=label)
+    table = Table("score", "value", title=title, caption=Text(label))  # a label may hold a file name: no markup
     for name, value in result.items():
         if isinstance(value, float):
             table.add_row(name, f"{value:.6g}")
@@ -118,14 +120,14 @@ def _show(title: str, result: commands.Result, label: str, out: Path | None) -> 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 2 with one line on standard error for what the user can mend."""
-    warnings.showwarning = lambda message, *_, **__: PROGRESS.print(f"warning: {message}", style="yellow")
-    try:
-        tyro.extras.subcommand_cli_from_dict(
-            {"video-fid": video_fid, "ssim": ssim, "reid": reid}, prog="python -m vg_metrics", args=arguments
-        )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    by_name: dict[str, Callable[..., Any]] = {"video-fid": video_fid, "ssim": ssim, "reid": reid}
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+        try:
+            tyro.extras.subcommand_cli_from_dict(by_name, prog="python -m vg_metrics", args=arguments)
+        except (ValueError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     return 0
 
 

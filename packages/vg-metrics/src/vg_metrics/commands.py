@@ -119,7 +119,7 @@ def paired(a: Path, b: Path, preset: Preset, watch: Watch) -> Result:
 
 
 def reid(path: Path, trapezoid: bool = False) -> Result:
-    """Ranking scores of features in an .npz file, by cosine distance (6.4.4).
+    """Ranking scores of features in an .npz file, by cosine distance (6.4.1).
 
     Raises:
         ValueError: if the file is no .npz with the arrays of `REID_ARRAYS`, or they cannot be ranked.

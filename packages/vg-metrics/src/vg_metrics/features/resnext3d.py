@@ -69,7 +69,7 @@ class ResNeXt3D(nn.Module):
         return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3, 4))
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Class logits, "the last fully connected layer" of 5.3.3: clips as for `pool` -> (b, classes)."""
+        """Class logits, "the last fully connected layer" of 5.3.2: clips as for `pool` -> (b, classes)."""
         return self.fc(self.pool(clips))
 
 

@@ -1,4 +1,4 @@
-"""Retrieval scores of re-identification: CMC, mAP and mINP under the same-camera rule (6.4.4)."""
+"""Retrieval scores of re-identification: CMC, mAP and mINP under the same-camera rule (6.4.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def reid_ranking(
     ranks: Sequence[int] = (1, 5, 10),
     trapezoid: bool = False,
 ) -> Ranking:
-    """Rank the gallery for each query and score the rankings, as on Market-1501 (6.4.4).
+    """Rank the gallery for each query and score the rankings, as on Market-1501 (6.4.1).
 
     Gallery images of the query's identity from the query's camera are removed first; ties keep the gallery's order.
     Images without an identity (-1 on Market-1501) must be left out before; distractors stay, under an identity that
