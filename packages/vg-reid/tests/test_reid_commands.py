@@ -61,6 +61,15 @@ def test_default_split_is_printed_and_all_images_are_indexed(vg_reid, persons, m
     assert len(Gallery.load(tmp_path / "g")) == 6
 
 
+def test_index_leaves_an_encoder_that_searches_its_gallery(vg_reid, persons, tmp_path):
+    gallery, encoder, photo = tmp_path / "g", tmp_path / "encoder", sorted((persons / "query").iterdir())[0]
+    choice = ("--backbone", "tiny", "--seed", 3)
+    assert vg_reid("index", persons, "-o", gallery, "--save-model", encoder, *choice)[0] == 0
+    code, out, _ = vg_reid("search", gallery, photo, "--model", encoder, "--picture", tmp_path / "r.png")
+    assert code == 0
+    assert "by tiny, random weights" in out
+
+
 def test_corrupt_photo_is_skipped_only_on_request(vg_reid, persons, model, tmp_path):
     photo = sorted((persons / "query").iterdir())[0]
     folder = tmp_path / "photos"

@@ -29,8 +29,6 @@ def load(model: Path | None, file: Path | None) -> tuple[Embedder | None, Galler
         OSError: if one of them is missing or cannot be read.
     """
     embedder = Embedder.from_folder(model) if model else None
-    if file and not file.is_file():
-        raise FileNotFoundError(f"{file} is no file: wanted a gallery, as `python -m vg_reid index` writes it")
     gallery = Gallery.load(file) if file else None
     if gallery is not None and not len(gallery):
         raise ValueError(f"{file} is an empty gallery: wanted at least one photo")
@@ -71,7 +69,7 @@ def router(embedder: Embedder | None, gallery: Gallery | None, limits: Limits) -
 
 def describe(gallery: Gallery, file: Path) -> PersonGallery:
     """What GET /health says of the gallery in `file`."""
-    identities = {gallery.entry(key).pid for key in gallery.keys.tolist()} - {-1}
+    identities = set(gallery.pids.tolist()) - {-1}
     return PersonGallery(name=file.name, images=len(gallery), identities=len(identities))
 
 

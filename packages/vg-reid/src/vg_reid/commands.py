@@ -100,6 +100,7 @@ def index(
     /,
     out: Out,
     part: Literal["train", "query", "gallery", "all"] | None = None,
+    save_model: Path | None = None,
     encoder: Choice = EncoderChoice(),
     skip_corrupt: bool = False,
 ) -> None:
@@ -109,13 +110,19 @@ def index(
         data: A folder (Market-1501, one folder a person, or photos without labels), or a .npz file of `embed`.
         out: The gallery file to write.
         part: Images of the folder to take; by default its gallery where it comes with a split, else all of them.
+        save_model: Folder for the encoder as well, to search with: `search --model`, `vg-serve --reid`.
         skip_corrupt: Leave unreadable images out and name them, instead of stopping.
     """
     if data.is_dir():
         people = read_people(data)
         _say(*people.describe())
         part = part or ("gallery" if people.official_split else "all")
-        features = _embed(_part(people, part), people.names, encoder.embedder(), skip_corrupt)
+        embedder = encoder.embedder()
+        features = _embed(_part(people, part), people.names, embedder, skip_corrupt)
+        if save_model is not None:
+            embedder.encoder.save_pretrained(save_model)
+    elif save_model is not None:
+        raise ValueError(f"--save-model with {data}: the vectors are made already, wanted a folder of photos")
     else:
         features = load_features(data)
     gallery = Gallery(features.vectors.shape[1], source=features.source)

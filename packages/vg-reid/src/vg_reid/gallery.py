@@ -82,6 +82,11 @@ class Gallery:
         """All keys, (n,)."""
         return self._ids[:, 0]
 
+    @property
+    def pids(self) -> Tensor:
+        """The identity of each entry, (n,), -1 where it is unknown."""
+        return self._ids[:, 1]
+
     def entry(self, key: int) -> Entry:
         """Return what is stored under a key.
 
@@ -191,6 +196,8 @@ class Gallery:
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged or no gallery; the message names the file.
         """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path} is no file: wanted a gallery, as `python -m vg_reid index` writes it")
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
