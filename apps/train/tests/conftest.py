@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from vg_train.cli import main
 from vg_video.data.codec import write_video
 
 MICRO = [
@@ -35,6 +36,15 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(2):
             write_video(root / label / f"{number}.mp4", ball(20, 48, row + 2 * number), 12)
     return root
+
+
+@pytest.fixture(scope="session")
+def labelled_run(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a model with the labels high and low, trained for one step; not to be written to."""
+    run = tmp_path_factory.mktemp("runs") / "labelled"
+    options = ["--data", str(videos), "--preset", "tiny", "--steps", "1", "--labels", "--out", str(run), *MICRO]
+    assert main(["fit", "g3an", *options]) == 0
+    return run
 
 
 @pytest.fixture

@@ -1,21 +1,24 @@
 """`vg-train`: picks the command, and turns what a user can put right into one line and exit code 2."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
+COMMANDS = ("fit g3an", "sample", "evaluate", "synth figures", "synth persons", "demo")
 HELP = """\
 usage: vg-train COMMAND [options]
 
 Train, sample and score the systems of vg.
 
-  fit g3an      train G3AN (chapter 4 of the thesis) on a folder of videos
-  sample        draw videos from a trained model
-  evaluate      score a model against a folder of videos
-  synth         write built-in data: moving figures, or photos of persons
-  demo          all of it on built-in data, ending in one page to look at
+  fit g3an        train G3AN (chapter 4 of the thesis) on a folder of videos
+  sample          draw films from a trained model
+  evaluate        score a model against a folder of videos
+  synth figures   write built-in videos of moving figures
+  synth persons   write built-in photos of persons
+  demo            all of it on built-in data, ending in one page to look at
 
-From a folder of videos to a film of one's own:
+From a folder of videos to films of one's own:
 
   vg-train fit g3an --data videos --preset tiny --out runs/first
   vg-train sample runs/first/model --n 8 --out films
@@ -36,9 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         An unknown flag ends in SystemExit(2) from tyro, which names the nearest flag.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in ("-h", "--help"):
-        print(HELP, end="")
-        return 0 if words else 2
     try:
         command, options = _command(words)
         command(options)
@@ -54,20 +54,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
     """The function for these words and what is left of them; imported only now, so that --help is quick."""
     match words:
+        case [] | ["-h" | "--help", *_] | ["fit" | "synth"] | ["fit" | "synth", "-h" | "--help", *_]:
+            return _help, words
         case ["fit", "g3an", *options]:
             from vg_train.fit import command
-        case ["fit", *rest]:
-            raise ValueError(f"fit {' '.join(rest[:1]) or '(nothing)'}: there is no such system, wanted: fit g3an")
         case ["sample", *options]:
             from vg_train.sample import command
         case ["evaluate", *options]:
             from vg_train.evaluate import command
-        case ["synth", *options]:
-            from vg_train.synth import command
+        case ["synth", "figures", *options]:
+            from vg_train.synth import figures as command
+        case ["synth", "persons", *options]:
+            from vg_train.synth import persons as command
         case ["demo", *options]:
             from vg_train.demo import command
-        case [unknown, *_]:
-            near = get_close_matches(unknown, ("fit", "sample", "evaluate", "synth", "demo"), n=1)
-            hint = f"perhaps you meant {near[0]!r}" if near else "wanted fit, sample, evaluate, synth or demo"
-            raise ValueError(f"{unknown!r} is not a command: {hint}")
+        case _:
+            raise ValueError(f"{shlex.join(words[:2])}: there is no such command{_nearest(words)}; see vg-train --help")
     return command, options
+
+
+def _help(words: list[str]) -> None:
+    """The list of the commands."""
+    print(HELP, end="")
+
+
+def _nearest(words: list[str]) -> str:
+    """The command that was perhaps meant."""
+    near = get_close_matches(" ".join(words[:2]), COMMANDS, n=1) or get_close_matches(words[0], COMMANDS, n=1)
+    return f", perhaps you meant {near[0]!r}" if near else ""

@@ -45,11 +45,13 @@ def check_labels(dataset: ClipDataset, classes: tuple[str, ...]) -> None:
 
 
 def draw_clips(dataset: ClipDataset, count: int, *, seed: int, batch_size: int = 16) -> Iterator[Tensor]:
-    """Draw real clips, the videos one after another; clip i is a function of (seed, i).
+    """Draw real clips, a function of the seed: of each video one, in random order, before any gives a second.
 
     Yields:
         Video in [-1, 1], (b, 3, t, h, w), `count` clips in all.
     """
-    clips = (dataset.clip(i % len(dataset), seeded(seed, i))[0] for i in range(count))
+    order = torch.randperm(len(dataset), generator=seeded(seed)).tolist()
     for first in range(0, count, batch_size):
-        yield to_float(torch.stack([next(clips) for _ in range(min(batch_size, count - first))]))
+        numbers = range(first, min(first + batch_size, count))
+        clips = [dataset.clip(order[i % len(order)], seeded(seed, i))[0] for i in numbers]
+        yield to_float(torch.stack(clips))

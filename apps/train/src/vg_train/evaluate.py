@@ -29,13 +29,13 @@ FLOOR = "other real clips"
 class Evaluate:
     """Score a model against a folder of videos.
 
-      vg-train evaluate runs/first/model --data videos
-      vg-train evaluate runs/first/model --data videos --features resnext-101-kinetics.pth --count 5000
-
     Prints how far generated clips are from real ones: Frechet and kernel distance of video features, Frechet distance
     of motion maps, and the motion energy of both. The row of other real clips, a second draw from the same videos, is
     what a perfect model would score. All of it depends on the number of clips, on how they are cut and on the network:
     compare only what was measured alike.
+
+      vg-train evaluate runs/first/model --data videos
+      vg-train evaluate runs/first/model --data videos --features resnext-101-kinetics.pth --count 5000
     """
 
     model: tyro.conf.Positional[Path]

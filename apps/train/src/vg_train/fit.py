@@ -133,8 +133,8 @@ def _read_config(folder: Path, preset: str | None) -> Fit:
         raise ValueError(f"{path}: holds no settings of a run ({error})") from error
     if preset not in (None, settings.preset):
         raise ValueError(f"--preset {preset}: the run in {folder} has {settings.preset}; leave the flag out")
-    paths = {name: Path(value) for name, value in vars(settings).items() if name in ("data", "cache") and value}
-    return dataclasses.replace(settings, out=folder, resume=True, **paths)
+    cache = Path(settings.cache) if settings.cache else None  # JSON knows paths as words only
+    return dataclasses.replace(settings, out=folder, resume=True, data=Path(settings.data), cache=cache)
 
 
 def _write_config(settings: Fit, config: g3an.G3ANConfig, dataset: ClipDataset, options: list[str]) -> None:

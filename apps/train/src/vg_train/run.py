@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -79,9 +79,10 @@ class Run:
         self.folder, self.state, self.keep = folder, state, keep
         self.data, self.quick_score = data, quick_score
         self.steps = state.config.steps
+        self.generator = cast(g3an.Generator, state.ema.module)
         for name in ("samples", "checkpoints"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        log.cut_back(folder / LOG, state.step)
+        log.cut_back(folder / LOG, state.step or -1)  # a run from the start logs its step 0 anew
         scores = [record["score"]["score"] for record in log.read(folder / LOG) if "score" in record]
         self.best = min(scores, default=math.inf)
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1 if state.step else None)
@@ -102,8 +103,10 @@ class Run:
             self._look(0)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self.progress.stop()
+        if kind is KeyboardInterrupt:
+            print(f"to go on from the last checkpoint: vg-train fit g3an --out {self.folder} --resume")
         self.board.close()
 
     def after_step(self, step: Step) -> None:
@@ -149,7 +152,7 @@ class Run:
 
     def _samples(self, count: int) -> Tensor:
         """The first samples of seed 0: always from the same latents."""
-        return g3an.sample(self.state.ema.module, count, seed=0)
+        return g3an.sample(self.generator, count, seed=0)
 
     def _score(self, done: int, score: dict[str, float]) -> None:
         log.append(self.folder / LOG, {"step": done, "score": score})
@@ -168,7 +171,7 @@ class Run:
         save_checkpoint(self.folder / name, stored["tensors"], {"state": stored["meta"], "data": self.data})
 
     def _save_model(self) -> None:
-        self.state.ema.module.save_pretrained(self.folder / MODEL)
+        self.generator.save_pretrained(self.folder / MODEL)
 
     def _finish(self) -> None:
         """The film of the final samples, and the model where no score picked one."""

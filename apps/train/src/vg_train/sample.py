@@ -15,9 +15,9 @@ from vg_video.models import load_generator
 class Sample:
     """Draw videos from a trained model.
 
-      vg-train sample runs/first/model --n 8 --seed 3 --format gif --out films
-
     Film i is a function of the seed and of i alone: asking for more does not change the first ones.
+
+      vg-train sample runs/first/model --n 8 --seed 3 --format gif --out films
     """
 
     model: tyro.conf.Positional[Path]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 from vg_reid.data.synthetic import write_persons
@@ -11,10 +10,12 @@ from vg_video.data.synthetic import SyntheticFigures
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Write videos of moving figures, one sub-folder an action, with the factors of each in factors.json.
+    """Write videos of moving figures.
 
-    vg-train synth figures videos --count 240
-    vg-train fit g3an --data videos --preset tiny
+    Each action has a sub-folder, and factors.json tells what each video shows.
+
+      vg-train synth figures videos --count 240
+      vg-train fit g3an --data videos --preset tiny
     """
 
     out: tyro.conf.Positional[Path]
@@ -28,19 +29,15 @@ class Figures:
     seed: int = 0
     """Of everything drawn."""
 
-    def write(self) -> str:
-        """Write them, and say what was written."""
-        figures = SyntheticFigures(self.seed, frames=self.frames, identities=self.identities)
-        figures.write_folder(self.out, self.count)
-        return f"{self.count} videos of {self.frames} frames in {self.out}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Persons:
-    """Write photos of persons in colored clothes, laid out as Market-1501.
+    """Write photos of persons in colored clothes.
 
-    vg-train synth persons people --identities 40
-    python -m vg_reid evaluate people
+    They are laid out as Market-1501; half of the persons are for training, half for query and gallery.
+
+      vg-train synth persons people --identities 40
+      python -m vg_reid evaluate people
     """
 
     out: tyro.conf.Positional[Path]
@@ -54,20 +51,18 @@ class Persons:
     seed: int = 0
     """Of everything drawn."""
 
-    def write(self) -> str:
-        """Write them, and say what was written."""
-        write_persons(self.out, self.identities, self.cameras, self.per_camera, self.seed)
-        count = self.identities * self.cameras * self.per_camera
-        return f"{count} photos of {self.identities} persons in {self.out}"
+
+def figures(options: list[str]) -> None:
+    """`vg-train synth figures`."""
+    settings = tyro.cli(Figures, prog="vg-train synth figures", args=options)
+    source = SyntheticFigures(settings.seed, frames=settings.frames, identities=settings.identities)
+    source.write_folder(settings.out, settings.count)
+    print(f"{settings.count} videos of {settings.frames} frames in {settings.out}")
 
 
-Kind = (
-    Annotated[Figures, tyro.conf.subcommand("figures", description="moving figures")]
-    | Annotated[Persons, tyro.conf.subcommand("persons", description="photos of persons")]
-)
-
-
-def command(options: list[str]) -> None:
-    """`vg-train synth`."""
-    chosen = tyro.cli(Kind, prog="vg-train synth", description="Write built-in data.", args=options)  # type: ignore[var-annotated, call-overload]
-    print(chosen.write())
+def persons(options: list[str]) -> None:
+    """`vg-train synth persons`."""
+    settings = tyro.cli(Persons, prog="vg-train synth persons", args=options)
+    write_persons(settings.out, settings.identities, settings.cameras, settings.per_camera, settings.seed)
+    count = settings.identities * settings.cameras * settings.per_camera
+    print(f"{count} photos of {settings.identities} persons in {settings.out}")
