@@ -28,6 +28,7 @@ def start_engine(accelerator: Accelerator, devices: int, precision: Precision) -
     if accelerator == "cuda" and torch.cuda.device_count() < devices:
         raise ValueError(f"devices={devices} on cuda, but there are {torch.cuda.device_count()}")
     if accelerator == "cpu":
+        torch.set_flush_denormal(True)  # before threads start: a trained GAN is full of such numbers, slow on x86
         _keep_freed_memory()
     if devices == 1:
         return SingleDevice(accelerator, torch.float32 if precision == "32-true" else torch.bfloat16)
