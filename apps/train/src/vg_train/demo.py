@@ -20,19 +20,19 @@ from vg_video.data.transforms import to_uint8
 from vg_video.models import load_generator
 
 from vg_train.data import draw_clips
+from vg_train.devices import start_engine
 from vg_train.evaluate import evaluate
 from vg_train.files import write_json
 from vg_train.fit import Fit, fit
 from vg_train.persons import rank_persons
 from vg_train.provenance import provenance
-from vg_train.recipes.g3an import Recipe, tiny
+from vg_train.recipes import g3an as recipes
 from vg_train.report import write_page
-from vg_train.run import FPS, Keeping
+from vg_train.run import FPS
 
 MARK = "demo.json"  # tells a folder of the demo from others
-WARM_UP, TIMED = 2, 8  # steps: one R1 penalty falls into any eight
+WARM_UP, TIMED = 4, 16  # steps; an R1 penalty falls into every eighth
 SHOWN = 8  # clips of each kind on the page
-SHEETS = 6  # sheets of samples over the training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,9 @@ class Demo:
     """Time for the training of G3AN; the rest takes about two more."""
     steps: int | None = None
     """Training steps; by default as many as fit into --minutes, measured first."""
-    videos: int = 96
+    videos: int = 320
     """Videos of figures to train on."""
-    figures: int = 4
+    figures: int = 2
     """Different persons in them."""
     score_clips: int = 32
     """Clips of each kind in the scores."""
@@ -65,16 +65,16 @@ class Demo:
 
 def command(options: list[str]) -> None:
     """`vg-train demo`."""
-    page = demo(tyro.cli(Demo, prog="vg-train demo", args=options), options)
+    page = demo(tyro.cli(Demo, prog="vg-train demo", args=options), ["demo", *options])
     print(f"the page: {page.resolve()}")
 
 
-def demo(settings: Demo, options: list[str]) -> Path:
+def demo(settings: Demo, words: list[str]) -> Path:
     """Run the demo.
 
     Args:
         settings: sizes and folder.
-        options: the words they came from, for the record.
+        words: of the command line that asked for it, for the record.
     Returns:
         The page.
     Raises:
@@ -88,12 +88,11 @@ def demo(settings: Demo, options: list[str]) -> Path:
     with _stage(seconds, "data", f"drawing {settings.videos} videos of {settings.figures} figures"):
         videos = out / "data" / "figures"
         SyntheticFigures(settings.seed, identities=settings.figures).write_folder(videos, settings.videos)
-        recipe = tiny()
-        dataset = ClipDataset(videos, recipe.clips)
+        dataset = ClipDataset(videos, recipes.demo(TIMED).clips)
     with _stage(seconds, "training", "training G3AN"):
-        model = _train(settings, recipe, videos, dataset)
+        model = _train(settings, videos, dataset, words)
     with _stage(seconds, "scoring", "sampling and scoring"):
-        _score(settings, recipe, dataset, model)
+        _score(settings, dataset, model)
     with _stage(seconds, "persons", f"ranking photos of {settings.persons} persons"):
         (out / "persons").mkdir()
         rank_persons(out / "data" / "persons", out / "persons", settings.persons, settings.seed)
@@ -103,7 +102,7 @@ def demo(settings: Demo, options: list[str]) -> Path:
         {
             "settings": g3an.config_dict(settings) | {"out": str(out)},
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
-            "provenance": provenance(["demo", *options]),
+            "provenance": provenance(words),
         },
     )
     return write_page(out)
@@ -128,43 +127,45 @@ def _stage(seconds: dict[str, float], name: str, title: str) -> Iterator[None]:
     seconds[name] = time.perf_counter() - start
 
 
-def _train(settings: Demo, recipe: Recipe, videos: Path, dataset: ClipDataset) -> Path:
-    """Train the tiny preset for the time there is; the model folder."""
-    steps = settings.steps or _affordable_steps(recipe.config, dataset, settings)
-    every = max(1, steps // SHEETS)
-    keep = Keeping(sample_every=every, score_every=every, save_every=every, sample_clips=SHOWN)
-    config = dataclasses.replace(recipe.config, steps=steps)
-    options = ["--data", str(videos), "--preset", "tiny", "--steps", str(steps), "--seed", str(settings.seed)]
-    run = settings.out / "g3an"
-    return fit(
-        Fit(data=videos, preset="tiny", out=run, seed=settings.seed, keep=keep, clips=recipe.clips, config=config),
-        options,
+def _train(settings: Demo, videos: Path, dataset: ClipDataset, words: list[str]) -> Path:
+    """Train for the time there is; the model folder."""
+    recipe = recipes.demo(settings.steps or _affordable_steps(settings, dataset))
+    run = Fit(
+        data=videos,
+        preset="tiny",
+        out=settings.out / "g3an",
+        seed=settings.seed,
+        keep=recipe.keep,
+        clips=recipe.clips,
+        config=recipe.config,
     )
+    return fit(run, words)
 
 
-def _affordable_steps(config: g3an.G3ANConfig, dataset: ClipDataset, settings: Demo) -> int:
+def _affordable_steps(settings: Demo, dataset: ClipDataset) -> int:
     """How many steps fit into the minutes, from a few steps of a training that is thrown away."""
-    state = g3an.TrainState(config, settings.seed)
+    config = recipes.demo(WARM_UP + TIMED).config
+    state = g3an.TrainState(config, settings.seed, start_engine("auto", 1, "32-true"))
     steps = g3an.train(state, dataset.batches(config.batch_size, seed=settings.seed))
     for _ in itertools.islice(steps, WARM_UP):
         pass
     start = time.perf_counter()
-    for _ in itertools.islice(steps, TIMED):
+    for _ in steps:
         pass
     count = int(60 * settings.minutes * TIMED / (time.perf_counter() - start))
     return max(count // 10 * 10, 10)
 
 
-def _score(settings: Demo, recipe: Recipe, dataset: ClipDataset, model: Path) -> None:
+def _score(settings: Demo, dataset: ClipDataset, model: Path) -> None:
     """Scores of the untrained and the trained generator, and clips for the page."""
     out, seed = settings.out, settings.seed
-    generator = load_generator(model)
-    untrained = cast(g3an.Generator, g3an.TrainState(recipe.config, seed).nets.generator)
-    models = {"untrained": untrained, "trained": generator}
+    trained = load_generator(model)
+    untrained = g3an.TrainState(dataclasses.replace(g3an.tiny(), generator=trained.config), seed).nets.generator
+    models = {"untrained": cast(g3an.Generator, untrained), "trained": trained}
     report = evaluate(models, dataset, video_features("random"), count=settings.score_clips, seed=seed)
     write_json(out / "scores.json", report)
     (out / "clips").mkdir()
     real = next(draw_clips(dataset, SHOWN, seed=seed, batch_size=SHOWN))
-    for kind, clips in {"real": real, "generated": g3an.sample(generator, SHOWN, seed=seed)}.items():
+    for kind, clips in {"real": real, "generated": g3an.sample(trained, SHOWN, seed=seed)}.items():
         for i, frames in enumerate(to_uint8(clips)):
             write_video(out / "clips" / f"{kind}_{i}.gif", frames, FPS)

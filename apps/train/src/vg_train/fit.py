@@ -73,15 +73,15 @@ class Fit:
 def command(options: list[str]) -> None:
     """`vg-train fit g3an`."""
     settings = tyro.cli(Fit, prog="vg-train fit g3an", args=options, default=_defaults(options))
-    fit(settings, options)
+    fit(settings, ["fit", "g3an", *options])
 
 
-def fit(settings: Fit, options: list[str]) -> Path:
+def fit(settings: Fit, words: list[str]) -> Path:
     """Train, or go on training, and keep the run folder.
 
     Args:
         settings: of the run.
-        options: the words they came from, for the record in config.json.
+        words: of the command line that asked for it, for the record in config.json.
     Returns:
         The model folder.
     Raises:
@@ -101,7 +101,7 @@ def fit(settings: Fit, options: list[str]) -> Path:
             pass
     else:
         if not settings.resume:
-            _write_config(settings, state.config, dataset, options)
+            _write_config(settings, state.config, dataset, words)
         with Run(settings.out, state, settings.keep, data=data, quick_score=_quick_score(settings, dataset)) as run:
             for step in steps:
                 run.after_step(step)
@@ -137,7 +137,7 @@ def _read_config(folder: Path, preset: str | None) -> Fit:
     return dataclasses.replace(settings, out=folder, resume=True, data=Path(settings.data), cache=cache)
 
 
-def _write_config(settings: Fit, config: g3an.G3ANConfig, dataset: ClipDataset, options: list[str]) -> None:
+def _write_config(settings: Fit, config: g3an.G3ANConfig, dataset: ClipDataset, words: list[str]) -> None:
     """What the run is made of, for people and for --resume."""
     plain = g3an.config_dict(dataclasses.replace(settings, config=config))
     plain |= {name: str(plain[name].resolve()) for name in ("data", "cache") if plain[name]}
@@ -148,7 +148,7 @@ def _write_config(settings: Fit, config: g3an.G3ANConfig, dataset: ClipDataset, 
         {
             "settings": {name: value for name, value in plain.items() if name not in ("out", "resume")},
             "data": data,
-            "provenance": provenance(["fit", "g3an", *options]),
+            "provenance": provenance(words),
         },
     )
 

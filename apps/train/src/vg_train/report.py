@@ -151,7 +151,7 @@ def _told(demo: Json, config: Json, scores: Json) -> str:
         "command": f"<code>{escape(origin['command'])}</code>",
         "machine": escape(origin["machine"]),
         "made": f"{escape(origin['time'])}; {seconds}",
-        "training": f"preset {settings['preset']}, {settings['config']['steps']} steps of "
+        "training": f"recipe demo of vg_train/recipes/g3an.py, {settings['config']['steps']} steps of "
         f"{settings['config']['batch_size']} clips, seed {settings['seed']}, {settings['precision']}",
         "scores": f"{protocol['clips']} clips a kind of {cut['frames']} frames, time step {cut['steps'][0]} to "
         f"{cut['steps'][1]}, {cut['resolution']} pixels, seed {protocol['seed']}; {escape(protocol['features'])}, "

@@ -10,6 +10,7 @@ thesis
     result    the sizes of 4.4.1
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from vg_video.data.clips import ClipConfig
 from vg_train.run import Keeping
 
 Preset = Literal["thesis", "tiny"]
+SHEETS = 6  # of samples over the training of the demo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +47,15 @@ def thesis() -> Recipe:
 def tiny() -> Recipe:
     """A run for two cores and a quarter of an hour."""
     return Recipe(config=g3an.tiny(), clips=ClipConfig(steps=(1, 2), flip=True), keep=Keeping())
+
+
+def demo(steps: int) -> Recipe:
+    """Tiny for the few minutes of the demo and its built-in videos.
+
+    These are as many as one likes, so nothing has to be augmented or mirrored; smaller batches make more steps, and the
+    average of the weights is as short as the run.
+    """
+    config = dataclasses.replace(g3an.tiny(), steps=steps, batch_size=4, augment=False, ema_decay=0.98)
+    every = max(1, steps // SHEETS)
+    keep = Keeping(sample_every=every, score_every=every, save_every=every)
+    return Recipe(config=config, clips=ClipConfig(steps=(1, 2)), keep=keep)
