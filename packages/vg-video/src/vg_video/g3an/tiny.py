@@ -6,11 +6,11 @@ from vg_video.g3an.config import G3ANConfig, GeneratorConfig, ImageDiscriminator
 def tiny(classes: tuple[str, ...] = ()) -> G3ANConfig:
     """G3AN small enough for two cores: all modules, F-SA, 64 x 64, 16 frames and the losses of the thesis.
 
-    What it changes: F-SA after G3_1, one of the places of table 4.5, where maps have 8 x 8 positions and it is cheap, while
-    after G3_3 it takes more time than all the rest; narrower nets, smaller batches and fewer steps at a higher learning rate,
-    which falls in the second half; R1 (5.2.4) in place of spectral and batch norm in the discriminators and none in the
-    generator, which has batch norm; augmentation of all that the discriminators see; two frames a clip for D_I; samples
-    come from an average of the generator's weights.
+    What it changes: F-SA after G3_1, one of the places of table 4.5, where maps have 8 x 8 positions and it is cheap,
+    while after G3_3 it takes more time than all the rest; narrower nets, smaller batches and fewer steps at a higher
+    learning rate, which falls in the second half; R1 (5.2.4) in place of spectral and batch norm in the discriminators
+    and none in the generator, which has batch norm; augmentation of all that the discriminators see; two frames a clip
+    for D_I; samples come from an average of the generator's weights.
     """
     return G3ANConfig(
         generator=GeneratorConfig(
