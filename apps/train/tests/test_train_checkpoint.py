@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from vg_train.checkpoint import load_checkpoint, save_checkpoint
 
+torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
 path, last, left_over = Path(sys.argv[1]), 0, 0
 save_checkpoint(path, {"weight": torch.zeros(200_000)}, {"step": 0})
 for seed in range(25):

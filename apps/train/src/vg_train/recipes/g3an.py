@@ -56,6 +56,6 @@ def demo(steps: int) -> Recipe:
     average of the weights is as short as the run.
     """
     config = dataclasses.replace(g3an.tiny(), steps=steps, batch_size=4, augment=False, ema_decay=0.98)
-    every = max(1, steps // SHEETS)
+    every = -(-steps // SHEETS)
     keep = Keeping(sample_every=every, score_every=every, save_every=every)
     return Recipe(config=config, clips=ClipConfig(steps=(1, 2)), keep=keep)
