@@ -59,8 +59,8 @@ class Demo:
     """Clips of each kind in the scores."""
     persons: int = 40
     """Persons in the photos, half of them for query and gallery."""
-    seed: int = 0
-    """Of everything drawn."""
+    seed: int = 4
+    """Of everything drawn; 4 gives two figures that stand out from their rooms."""
 
 
 def command(options: list[str]) -> None:
