@@ -3,7 +3,7 @@
 tiny
     command   vg-train fit g3an --data videos --preset tiny
     time      a quarter of an hour on two CPU cores
-    result    on 36 clips of Weizmann: silhouettes with moving arms at step 400, a collapse after step 600; being worked on
+    result    on 36 clips of Weizmann: silhouettes with moving arms at step 400, a collapse after step 600
 demo
     command   vg-train demo
     time      five minutes on two CPU cores, 800 steps on one of them in seven
