@@ -108,10 +108,11 @@ def test_labels_are_learned_on_request(videos, micro, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model_and_one_device_goes_on(videos, micro, tmp_path):
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_two_processes_train_one_model_and_one_device_goes_on(videos, micro, tmp_path, precision):
     run = tmp_path / "run"
     words = [sys.executable, "-m", "vg_train", "fit", "g3an", "--data", str(videos), "--preset", "tiny", "--steps", "4"]
-    words += ["--out", str(run), *micro, "--devices", "2", "--accelerator", "cpu", "--keep.save-every", "2"]
+    words += ["--out", str(run), *micro, "--devices", "2", "--accelerator", "cpu", "--precision", precision]
     done = subprocess.run(words, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     path = run / "checkpoints" / "last.safetensors"

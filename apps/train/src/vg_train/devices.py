@@ -30,13 +30,12 @@ def start_engine(accelerator: Accelerator, devices: int, precision: Precision) -
     if accelerator == "cpu":
         torch.set_flush_denormal(True)  # before threads start: a trained GAN is full of such numbers, slow on x86
         _keep_freed_memory()
-    if devices == 1:
-        return SingleDevice(accelerator, torch.float32 if precision == "32-true" else torch.bfloat16)
-    from lightning.fabric import Fabric  # slow to import
+    bf16 = precision == "bf16-mixed"
+    if devices == 1 and not torch.distributed.is_torchelastic_launched():
+        return SingleDevice(accelerator, torch.bfloat16 if bf16 else torch.float32)
+    from vg_train.processes import start_processes
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="ddp", precision=precision)
-    fabric.launch()
-    return fabric
+    return start_processes(accelerator, devices, bf16=bf16)
 
 
 def _keep_freed_memory() -> None:
