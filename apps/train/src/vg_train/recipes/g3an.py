@@ -3,7 +3,7 @@
 tiny
     command   vg-train fit g3an --data videos --preset tiny
     time      a quarter of an hour on two CPU cores
-    result    36 clips of Weizmann, 13.5 minutes: persons before the wall who wave with one or both arms; bends blurred
+    result    36 clips of Weizmann, 13 minutes: persons before the wall who wave with one or both arms; bends blurred
 demo
     command   vg-train demo
     time      five minutes on two CPU cores, 800 steps on one of them in seven
@@ -57,10 +57,9 @@ def tiny() -> Recipe:
 def demo(steps: int) -> Recipe:
     """Tiny for the few minutes of the demo and its built-in videos.
 
-    These are as many as one likes, so nothing has to be mirrored, and D_V is held back less; the average of the weights
-    is as short as the run.
+    These are as many as one likes, so nothing has to be mirrored; the average of the weights is as short as the run.
     """
-    config = dataclasses.replace(g3an.tiny(), steps=steps, r1_weight=0.5, ema_decay=0.98)
+    config = dataclasses.replace(g3an.tiny(), steps=steps, ema_decay=0.98)
     every = -(-steps // SHEETS)
     keep = Keeping(sample_every=every, score_every=every, save_every=every)
     return Recipe(config=config, clips=ClipConfig(steps=(1, 2)), keep=keep)
