@@ -6,8 +6,8 @@ tiny
     result    36 clips of Weizmann, 13 minutes: persons before the wall who wave with one or both arms; bends blurred
 demo
     command   vg-train demo
-    time      five minutes on two CPU cores, 800 steps on one of them in seven
-    result    two drawn figures in their rooms that step and move their arms; motion energy near that of the real clips
+    time      five minutes on two CPU cores, about 1000 steps; what comes before and after takes two more
+    result    two drawn figures in their rooms that step and move their arms, with ragged outlines
 thesis
     command   vg-train fit g3an --data videos
     time      60,000 steps of 96 clips: days on a GPU
