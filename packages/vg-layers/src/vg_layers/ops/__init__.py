@@ -1,0 +1,1 @@
+"""Operations with a PyTorch reference and, where it pays, a Triton kernel."""
