@@ -12,6 +12,7 @@ Run it on a quiet machine.
 
 import argparse
 import importlib
+import os
 import platform
 import sys
 from datetime import date
@@ -44,6 +45,7 @@ def main() -> None:
     if unknown := sorted(set(options.benches) - set(BENCHES)):
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
 
+    os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # the profiler reports its own start and stop otherwise
     torch.set_num_threads(options.threads)
     setting = Setting(
         device=torch.device(options.device),

@@ -69,7 +69,7 @@ class Row:
     gigabytes_per_second: float | None
     memory: float  # peak above the inputs, MiB
     memory_ratio: float | None  # memory of this form / memory of the plain one
-    difference: float  # of the results from the plain form's, relative to their size
+    difference: float  # of the (first) result from the plain form's, relative to its size
 
 
 def forward(function: Callable[..., Tensor], *inputs: Tensor) -> Form:
@@ -232,13 +232,9 @@ def _wait(device: torch.device) -> None:
 
 
 def _difference(result: Result, expected: Result) -> float:
-    """The worst relative distance of results that should be equal."""
-    pairs = zip(_tensors(result), _tensors(expected), strict=True)
-    return max(((a - b).double().norm() / b.double().norm().clamp(min=1e-30)).item() for a, b in pairs)
-
-
-def _tensors(result: Result) -> tuple[Tensor, ...]:
-    return (result,) if isinstance(result, Tensor) else result
+    """The relative distance of two results, or of the first tensors of them: parameters may differ in number."""
+    a, b = (x if isinstance(x, Tensor) else x[0] for x in (result, expected))
+    return ((a - b).double().norm() / b.double().norm().clamp(min=1e-30)).item()
 
 
 def _line(cells: tuple[str, ...]) -> str:
