@@ -1,14 +1,11 @@
 """Factorized spatio-temporal self-attention, F-SA: along time, then over each frame (eq. 4.1 to eq. 4.4)."""
 
-from typing import Any
-
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-_SCORES = 1 << 20  # attention scores held at once: 4 MiB in float32, within the cache of a CPU
+from vg_layers.ops.factorized_attention import Along, factorized_attention
 
 
 class _Pointwise(nn.Conv3d):
@@ -19,9 +16,10 @@ class _Pointwise(nn.Conv3d):
 
 
 class _SelfAttention(nn.Module):
-    """What T-SA and S-SA share; they differ in which positions form a sequence."""
+    """What T-SA and S-SA share; they differ in where a position looks."""
 
-    sequences: str  # einops pattern (sequences, positions, channels) of (b, c, t, h, w)
+    along: Along
+    memory: tuple[int, ...]  # order of the axes b, c, t, h, w in which the official code holds the attended values
 
     def __init__(
         self, channels: int, reduction: int = 8, *, spectral_norm: bool = False, official_reshape: bool = False
@@ -40,16 +38,11 @@ class _SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, t, h, w) to the same shape, in channels_last_3d memory."""
-        b, c, t, h, w = x.shape
         x = x.contiguous(memory_format=torch.channels_last_3d)
-        key, query, value = (
-            rearrange(f(x), f"b c t h w -> {self.sequences}") for f in (self.key, self.query, self.value)
-        )
-        y = _attend(query, key, value)
+        y = factorized_attention(self.query(x), self.key(x), self.value(x), along=self.along)
         if self.official_reshape:
-            y = y.contiguous().view(b, h, w, c, t).permute(0, 3, 4, 1, 2)
-        else:
-            y = rearrange(y, f"{self.sequences} -> b c t h w", t=t, h=h, w=w)
+            b, c, t, h, w = x.shape
+            y = y.permute(self.memory).reshape(b, h, w, c, t).permute(0, 3, 4, 1, 2)
         return x + self.gamma * y  # eq. 4.2, eq. 4.4
 
 
@@ -66,7 +59,8 @@ class TemporalAttention(_SelfAttention):
         ValueError: if channels is not a multiple of reduction.
     """
 
-    sequences = "(b h w) t c"
+    along = "time"
+    memory = (0, 3, 4, 2, 1)
 
 
 class SpatialAttention(_SelfAttention):
@@ -82,7 +76,8 @@ class SpatialAttention(_SelfAttention):
         ValueError: if channels is not a multiple of reduction.
     """
 
-    sequences = "(b t) (h w) c"
+    along = "space"
+    memory = (0, 2, 3, 4, 1)
 
 
 class FactorizedAttention(nn.Module):
@@ -109,30 +104,3 @@ class FactorizedAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend along time, then over each frame of x, (b, c, t, h, w)."""
         return self.ssa(self.tsa(x))
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention within (n, l, d) sequences, a few of them at a time to bound the memory of the (n, l, l) scores."""
-    rows = max(1, _SCORES // query.shape[1] ** 2)
-    parts = zip(query.split(rows), key.split(rows), value.split(rows), strict=True)
-    return torch.cat([_SoftmaxAttention.apply(*part) for part in parts])
-
-
-class _SoftmaxAttention(torch.autograd.Function):
-    """softmax(q k^T) v of eq. 4.1 to 4.4, which have no 1/sqrt(d); the backward pass computes the scores anew.
-
-    It consists of differentiable operations, unlike that of `scaled_dot_product_attention` on a CPU.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        y = (query @ key.mT).softmax(-1) @ value
-        ctx.save_for_backward(query, key, value, y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        query, key, value, y = ctx.saved_tensors
-        weights = (query @ key.mT).softmax(-1)
-        grad_scores = weights * (grad @ value.mT - (grad * y).sum(-1, keepdim=True))
-        return grad_scores @ key, grad_scores.mT @ query, weights.mT @ grad
