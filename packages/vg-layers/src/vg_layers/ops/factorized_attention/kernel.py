@@ -19,7 +19,8 @@ def factorized_attention(query: Tensor, key: Tensor, value: Tensor, along: str) 
     if y.numel():
         t, places = value.shape[2], value.shape[3:].numel()
         length, apart = (t, places) if along == "time" else (places, 1)
-        launch(*(x.movedim(1, -1).contiguous() for x in (query, key, value)), y.movedim(1, -1), length, apart)
+        q, k, v = (x.movedim(1, -1).contiguous() for x in (query, key, value))
+        launch(q, k, v, y.movedim(1, -1), length, apart)
     return y
 
 

@@ -59,7 +59,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        return gradients(*ctx.saved_tensors, grad)
+        query, key, value, y = ctx.saved_tensors
+        return gradients(query, key, value, y, grad)
 
 
 def _gradients(query: Tensor, key: Tensor, value: Tensor, y: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
