@@ -24,18 +24,22 @@ class MotionBank(nn.Module):
         dim: length of a direction; 512 in 5.2.5.
         n: number of directions, 1 to dim; dim unless given.
         mode: what makes rows orthonormal.
-            "svd": the right singular vectors of M, D = V^T (5.2.2), each with its largest component positive, so that
-            D is the same on all machines. Any M has a finite gradient.
-            "qr": the rows of M one after another, as in the author's later code. A third of the cost, and no direction
-            jumps when M changes a little. M has to have rank n, which at random it has.
+            "svd": the right singular vectors of M, D = V^T (5.2.2). The gradient is finite for any M. Singular vectors
+            have no sign of their own; each direction keeps the one that it had in the last training step.
+            "qr": the rows of M one after another, as in the author's later code. It costs less, and all directions
+            change smoothly with M. M has to have rank n, as at random it has.
             "cayley": the first n rows of the rotation (I + A)^-1 (I - A), where A is the skew part of M. Any M will do.
         order: of the singular values that belong to the directions; the thesis says that the last direction has the
             largest (5.3.4). "ascending" is the only order of the modes that have no singular values.
     Attributes:
         weight: M, (n, dim), drawn from N(0, 1).
+        facing: only in mode "svd": vectors whose products with the directions are positive, a buffer, (n, dim). At
+            first all ones, so that signs do not depend on the machine; then D of the last training step.
     Raises:
         ValueError: if n is outside 1 to dim, mode or order is another, or order is given to a mode that has none.
     """
+
+    facing: Tensor
 
     def __init__(
         self, dim: int = 512, n: int | None = None, mode: BankMode = "svd", order: BankOrder = "ascending"
@@ -53,6 +57,8 @@ class MotionBank(nn.Module):
         self.mode = mode
         self.order = order
         self.weight = nn.Parameter(torch.randn(n, dim))
+        if mode == "svd":
+            self.register_buffer("facing", torch.ones(n, dim))
         self._kept: tuple[int, Tensor] | None = None  # the version of M, and its D
         self.register_load_state_dict_post_hook(_forget)
 
@@ -94,6 +100,10 @@ class MotionBank(nn.Module):
         else:
             directions = _right_singular_vectors(matrix)
             directions = directions.flip(0) if self.order == "ascending" else directions
+            turned = (directions.detach() * self.facing).sum(1, keepdim=True) < 0
+            directions = torch.where(turned, -directions, directions)
+            if self.training:
+                self.facing.copy_(directions.detach())
         return directions.to(self.weight.dtype)
 
 
@@ -128,10 +138,8 @@ def _forget(bank: MotionBank, _: Any) -> None:
 
 
 def _right_singular_vectors(matrix: Tensor) -> Tensor:
-    """V^T of M = U S V^T, the largest singular value first, the largest component of each row positive."""
-    _, _, vh = _SVD.apply(matrix)
-    largest = vh.detach().abs().argmax(dim=1, keepdim=True)
-    return vh * vh.detach().gather(1, largest).sign()
+    """V^T of M = U S V^T, the largest singular value first."""
+    return _SVD.apply(matrix)[2]
 
 
 def _orthonormalized(matrix: Tensor) -> Tensor:
