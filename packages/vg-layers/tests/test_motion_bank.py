@@ -325,7 +325,14 @@ def test_a_path_reaches_the_matrix_with_its_gradient(rng):
 
 @pytest.mark.parametrize(
     "shapes",
-    [((2, 4), (2, 3, 3), (4, 4)), ((2, 4), (1, 3, 4), (4, 4)), ((2, 4), (2, 4), (4, 4)), ((2, 5), (2, 3, 4), (4, 4))],
+    [
+        ((2, 4), (2, 3, 3), (4, 4)),
+        ((2, 4), (1, 3, 4), (4, 4)),
+        ((2, 4), (2, 4), (4, 4)),
+        ((4,), (2, 3, 4), (4, 4)),
+        ((2, 4), (2, 3, 4), (4,)),
+        ((2, 5), (2, 3, 4), (4, 4)),
+    ],
 )
 def test_paths_of_shapes_that_do_not_fit_are_refused(shapes):
     with pytest.raises(ValueError, match=r"do not fit, wanted \(b, d\), \(b, t - 1, n\) and \(n, d\)"):

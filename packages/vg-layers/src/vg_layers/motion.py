@@ -98,7 +98,7 @@ class MotionBank(nn.Module):
         elif self.mode == "cayley":
             directions = _rotation(matrix)
         else:
-            directions = _right_singular_vectors(matrix)
+            directions = _SVD.apply(matrix)[2]  # V^T, the largest singular value first
             directions = directions.flip(0) if self.order == "ascending" else directions
             turned = (directions.detach() * self.facing).sum(1, keepdim=True) < 0
             directions = torch.where(turned, -directions, directions)
@@ -121,8 +121,8 @@ def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor) -> Tensor
     Raises:
         ValueError: if b, n or d differ between the arguments.
     """
-    (b, d), n = start.shape, len(directions)
-    if magnitudes.ndim != 3 or magnitudes.shape[::2] != (b, n) or directions.shape != (n, d):
+    fit = (start.ndim, magnitudes.ndim, directions.ndim) == (2, 3, 2) and start.shape[1] == directions.shape[1]
+    if not fit or magnitudes.shape[::2] != (len(start), len(directions)):
         raise ValueError(
             f"start {tuple(start.shape)}, magnitudes {tuple(magnitudes.shape)} and directions "
             f"{tuple(directions.shape)} do not fit, wanted (b, d), (b, t - 1, n) and (n, d)"
@@ -135,11 +135,6 @@ def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor) -> Tensor
 def _forget(bank: MotionBank, _: Any) -> None:
     """Drop the kept D after `load_state_dict`."""
     bank._kept = None
-
-
-def _right_singular_vectors(matrix: Tensor) -> Tensor:
-    """V^T of M = U S V^T, the largest singular value first."""
-    return _SVD.apply(matrix)[2]
 
 
 def _orthonormalized(matrix: Tensor) -> Tensor:
