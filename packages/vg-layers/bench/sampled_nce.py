@@ -26,7 +26,7 @@ def copied(positive: Tensor, query: Tensor, memory: Tensor, negatives: Tensor) -
 
 def fetched(positive: Tensor, query: Tensor, memory: Tensor, negatives: Tensor) -> Tensor:
     """Our loss with rows fetched in parts, whatever the size of the bank: where the reference changes over."""
-    away = reference.RowProducts.apply(query, memory, negatives)
+    away = reference.fetched_products(query, memory, negatives)
     return F.softplus((away / TEMPERATURE).logsumexp(-1) - positive / TEMPERATURE)
 
 

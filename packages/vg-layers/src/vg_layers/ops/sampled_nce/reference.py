@@ -13,11 +13,16 @@ def row_products(query: Tensor, memory: Tensor, index: Tensor) -> Tensor:
     """Compute query[b] . memory[index[b, k]]: (b, d), (n, d) and (b, k) -> (b, k)."""
     if len(memory) <= _ALL_ROWS * index.shape[1]:
         return (query @ memory.mT).gather(1, index)
-    return RowProducts.apply(query, memory, index)
+    return fetched_products(query, memory, index)
 
 
-class RowProducts(torch.autograd.Function):
-    """Linear in the query; its gradient is `RowSums`, whose gradient this is again."""
+def fetched_products(query: Tensor, memory: Tensor, index: Tensor) -> Tensor:
+    """Compute the same from the rows picked alone, fetched a few at a time: for a bank much larger than the sample."""
+    return _RowProducts.apply(query, memory, index)
+
+
+class _RowProducts(torch.autograd.Function):
+    """Linear in the query; its gradient is `_RowSums`, whose gradient this is again."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, memory: Tensor, index: Tensor) -> Tensor:
@@ -27,10 +32,10 @@ class RowProducts(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        return RowSums.apply(grad, *ctx.saved_tensors), None, None
+        return _RowSums.apply(grad, *ctx.saved_tensors), None, None
 
 
-class RowSums(torch.autograd.Function):
+class _RowSums(torch.autograd.Function):
     """Compute sum over k of weights[b, k] memory[index[b, k]]: (b, k), (n, d) and (b, k) -> (b, d)."""
 
     @staticmethod
@@ -44,7 +49,7 @@ class RowSums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        return RowProducts.apply(grad, *ctx.saved_tensors), None, None
+        return _RowProducts.apply(grad, *ctx.saved_tensors), None, None
 
 
 def _step(query: Tensor) -> int:
