@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,3 +51,21 @@ def check_sg2(fixtures: Path) -> Callable[..., None]:
             torch.testing.assert_close(gradient, value, **TIGHT)
 
     return check
+
+
+@pytest.fixture
+def sg2_network(fixtures: Path) -> Callable[[str], tuple[dict[str, Tensor], dict[str, Tensor], dict]]:
+    """Function of a network's name: its weights by official key, its inputs and outputs, its entry of the manifest."""
+    manifest = json.loads((fixtures / "sg2" / "manifest.json").read_text())
+
+    def draw(key: str, shape: list[int]) -> Tensor:
+        values = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(tuple(shape))
+        values = values if len(shape) >= 2 else 0.1 * values
+        return torch.as_tensor(values + key.endswith("affine.bias"), dtype=torch.float64)
+
+    def load(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict]:
+        with np.load(fixtures / "sg2" / f"{name}.npz") as file:
+            arrays = {key: torch.from_numpy(value).double() for key, value in file.items()}
+        return {key: draw(key, shape) for key, shape in manifest[name]["shapes"].items()}, arrays, manifest[name]
+
+    return load

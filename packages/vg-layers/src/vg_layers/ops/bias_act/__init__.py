@@ -1,12 +1,11 @@
 """Bias, activation, gain and clamp in one operation: what follows the convolutions of StyleGAN2 (5.2.2, 5.2.3)."""
 
-import math
 from typing import get_args
 
 from torch import Tensor
 
 from vg_layers.ops.bias_act import reference
-from vg_layers.ops.bias_act.reference import Activation
+from vg_layers.ops.bias_act.reference import Activation, default_gain
 from vg_layers.ops.impl import Impl, use_kernel, why_no_kernel
 
 
@@ -31,8 +30,7 @@ def bias_act(
         dim: axis of the bias.
         act: "linear", "relu", "lrelu", "tanh", "sigmoid", "elu", "selu", "softplus" or "swish".
         alpha: slope of "lrelu" below 0, at least 0, by default 0.2; the others have no slope and do not read it.
-        gain: by default the one with which the activation keeps the variance of its input, sqrt(2) for "relu",
-            "lrelu" and "swish", 1 for the others.
+        gain: by default `default_gain(act)`, sqrt(2) for "relu", "lrelu" and "swish" and 1 for the others.
         clamp: limit of the result, or None for none.
         impl: "torch" is the form for a CPU, "triton" one kernel. "auto" takes the former: no speed on a GPU has been
             measured yet.
@@ -48,7 +46,7 @@ def bias_act(
     if b is not None and b.shape != (x.shape[dim],):
         raise ValueError(f"b has shape {tuple(b.shape)}, wanted ({x.shape[dim]},): axis {dim} of {tuple(x.shape)}")
     alpha = 0.2 if alpha is None else alpha
-    gain = (math.sqrt(2) if act in ("relu", "lrelu", "swish") else 1.0) if gain is None else gain
+    gain = default_gain(act) if gain is None else gain
     if alpha < 0 or (clamp is not None and clamp < 0):
         raise ValueError(f"alpha={alpha}, clamp={clamp}: wanted at least 0")
     tensors = (x,) if b is None else (x, b)

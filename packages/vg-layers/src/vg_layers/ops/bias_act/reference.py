@@ -1,5 +1,6 @@
 """What bias_act computes, in PyTorch: bias, activation, gain and clamp."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,6 +18,11 @@ _FUNCTIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "softplus": F.softplus,
     "swish": F.silu,
 }
+
+
+def default_gain(act: Activation) -> float:
+    """Return the gain with which an activation keeps the variance of its input in StyleGAN2's reckoning."""
+    return math.sqrt(2) if act in ("relu", "lrelu", "swish") else 1.0
 
 
 def bias_act(

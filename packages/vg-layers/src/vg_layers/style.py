@@ -1,0 +1,285 @@
+"""The layers of StyleGAN2's generator, from which MintGAN takes its networks G_A, G_M and G_S (5.2.2)."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vg_layers.norm import pixel_norm
+from vg_layers.ops.bias_act import Activation, bias_act, default_gain
+from vg_layers.resample import conv2d_resample, fir_filter, upsample2d
+
+
+class EqualizedLinear(nn.Module):
+    """Linear layer whose weights are stored with variance 1 and scaled when used, followed by an activation.
+
+    So all layers learn at the same speed under Adam, whatever their width.
+
+    Args:
+        in_features: width of the input.
+        out_features: width of the output.
+        bias: initial value of the biases.
+        act: activation, with its default gain (see `bias_act`).
+        lr_multiplier: learning rate relative to that of the optimizer.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: float = 0.0,
+        act: Activation = "linear",
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.act: Activation = act
+        self.lr_multiplier = lr_multiplier
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_features,), bias / lr_multiplier))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., in_features) to (..., out_features)."""
+        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight.shape[1]))
+        return bias_act(F.linear(x, weight), self.bias * self.lr_multiplier, dim=-1, act=self.act)
+
+
+class EqualizedConv2d(nn.Module):
+    """Convolution whose weights are stored with variance 1 and scaled when used, followed by an activation.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel: k, odd; the padding is k // 2.
+        bias: whether there are biases, at first 0.
+        act: activation, with its default gain (see `bias_act`).
+        up: factor by which the images grow.
+        down: factor by which they shrink; not together with `up`.
+        gain: factor of the result.
+        lr_multiplier: learning rate relative to that of the optimizer.
+    """
+
+    filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        *,
+        bias: bool = True,
+        act: Activation = "linear",
+        up: int = 1,
+        down: int = 1,
+        gain: float = 1.0,
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.act: Activation = act
+        self.up, self.down, self.gain, self.lr_multiplier = up, down, gain, lr_multiplier
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel) / lr_multiplier)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self.register_buffer("filter", fir_filter(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, in_channels, h, w) to (b, out_channels, h * up // down, w * up // down)."""
+        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight[0].numel()))
+        y = conv2d_resample(
+            x,
+            weight,
+            self.filter,
+            up=self.up,
+            down=self.down,
+            padding=weight.shape[-1] // 2,
+            flip_weight=self.up == 1,  # as F.conv2d and F.conv_transpose2d read it
+        )
+        bias = None if self.bias is None else self.bias * self.lr_multiplier
+        return bias_act(y, bias, act=self.act, gain=self.gain * default_gain(self.act))
+
+
+class MappingNetwork(nn.Module):
+    """Multi-layer perceptron of the generator: G_A, and G_M at each step, are two of these (5.2.2).
+
+    The input is divided by its root mean square, and LeakyReLU follows every layer, the last included.
+
+    Args:
+        in_features: width of the input.
+        features: width of all layers.
+        layers: their number, 8 in 5.2.2.
+        lr_multiplier: learning rate relative to that of the optimizer.
+    """
+
+    def __init__(
+        self, in_features: int = 512, features: int = 512, *, layers: int = 8, lr_multiplier: float = 0.01
+    ) -> None:
+        super().__init__()
+        widths = [in_features] + [features] * layers
+        self.layers = nn.Sequential(
+            *(EqualizedLinear(a, b, act="lrelu", lr_multiplier=lr_multiplier) for a, b in pairwise(widths))
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (..., in_features) to (..., features); each vector by itself."""
+        return self.layers(pixel_norm(z, dim=-1))
+
+
+def modulated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: int = 0,
+    filter: Tensor | None = None,
+    demodulate: bool = True,
+    flip_weight: bool = True,
+) -> Tensor:
+    """Convolve each sample with weights of its own, those of the layer times the sample's style (5.2.2).
+
+    No weight per sample is made: the style scales the input channels. Demodulation divides each output channel by the
+    norm of its weights, which is a matrix product of squared styles and squared weights, and scales the result.
+
+    Args:
+        x: images (b, c_in, h, w).
+        weight: (c_out, c_in, k, k).
+        styles: (b, c_in).
+        up: factor by which the images grow.
+        down: factor by which they shrink; not together with `up`.
+        padding: zeros around the up-sampled images.
+        filter: low-pass filter, (k_h, k_w) or (k,), which is needed when `up` or `down` is not 1.
+        demodulate: whether output channels are divided by the norm of their weights.
+        flip_weight: correlate with the weight, as `F.conv2d` does; otherwise convolve, as `F.conv_transpose2d` does.
+    Returns:
+        (b, c_out, h', w') in channels_last memory; see `conv2d_resample`.
+    Raises:
+        ValueError: if styles have another shape, or for `up` and `down` as in `conv2d_resample`.
+    """
+    if styles.shape != x.shape[:2]:
+        raise ValueError(f"styles have shape {tuple(styles.shape)}, wanted {tuple(x.shape[:2])} as x")
+    x = x.contiguous(memory_format=torch.channels_last) * styles[:, :, None, None]
+    y = conv2d_resample(x, weight, filter, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    if not demodulate:
+        return y
+    squares = styles.square() @ weight.square().sum((2, 3)).T
+    return y * (squares + 1e-8).rsqrt()[:, :, None, None]
+
+
+class StyledConv(nn.Module):
+    """Convolution modulated by w_t, with bias and LeakyReLU: one layer of G_S (5.2.2).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        style_dim: width of w.
+        up: factor by which the images grow.
+        noise: learn a strength for noise that is added to the maps; the thesis has none.
+    """
+
+    filter: Tensor
+
+    def __init__(
+        self, in_channels: int, out_channels: int, style_dim: int, *, up: int = 1, noise: bool = False
+    ) -> None:
+        super().__init__()
+        self.up = up
+        self.style = EqualizedLinear(style_dim, in_channels, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
+        self.register_buffer("filter", fir_filter(), persistent=False)
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Map (b, in_channels, h, w) to (b, out_channels, h * up, w * up).
+
+        Args:
+            x: maps.
+            w: style codes (b, style_dim).
+            noise: (b or 1, 1, h * up, w * up), or None for none.
+        Raises:
+            ValueError: if noise comes to a layer without a strength for it.
+        """
+        y = modulated_conv2d(
+            x, self.weight, self.style(w), up=self.up, padding=1, filter=self.filter, flip_weight=self.up == 1
+        )
+        if noise is not None:
+            if self.noise_strength is None:
+                raise ValueError("this layer was built with noise=False and got noise")
+            y = y + noise * self.noise_strength
+        return bias_act(y, self.bias, act="lrelu")
+
+
+class ToRGB(nn.Module):
+    """1x1 convolution modulated by w_t, without demodulation, to the channels of an image (5.2.2).
+
+    Args:
+        in_channels: channels of the maps.
+        style_dim: width of w.
+        image_channels: channels of the image.
+    """
+
+    def __init__(self, in_channels: int, style_dim: int, image_channels: int = 3) -> None:
+        super().__init__()
+        self.style = EqualizedLinear(style_dim, in_channels, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(image_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(image_channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Map maps (b, in_channels, h, w) and style codes (b, style_dim) to (b, image_channels, h, w)."""
+        styles = self.style(w) / math.sqrt(x.shape[1])
+        return bias_act(modulated_conv2d(x, self.weight, styles, demodulate=False), self.bias)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution of G_S (5.2.2): styled convolutions, of which the first up-samples, and their part of the image.
+
+    The image of a generator is the sum of the parts of all resolutions.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        style_dim: width of w.
+        up: double the size; without it, for the block that starts from the learned constant, there is one convolution.
+        image_channels: channels of the image.
+        noise: learn strengths for noise that is added to the maps; the thesis has none.
+    """
+
+    filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        style_dim: int,
+        *,
+        up: bool = True,
+        image_channels: int = 3,
+        noise: bool = False,
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([StyledConv(in_channels, out_channels, style_dim, up=2 if up else 1, noise=noise)])
+        if up:
+            self.convs.append(StyledConv(out_channels, out_channels, style_dim, noise=noise))
+        self.to_rgb = ToRGB(out_channels, style_dim, image_channels)
+        self.register_buffer("filter", fir_filter(), persistent=False)
+
+    def forward(
+        self, x: Tensor, w: Tensor, image: Tensor | None = None, noises: Sequence[Tensor | None] = (None, None)
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the maps and the image at the resolution of this block.
+
+        Args:
+            x: maps (b, in_channels, h, w).
+            w: style codes (b, style_dim).
+            image: that of the block before, at the resolution of x; None in the first block.
+            noises: one for each convolution.
+        Returns:
+            Maps (b, out_channels, h', w') and image (b, image_channels, h', w').
+        """
+        for conv, noise in zip(self.convs, noises, strict=False):
+            x = conv(x, w, noise)
+        part = self.to_rgb(x, w)
+        return x, part if image is None else upsample2d(image, self.filter) + part
