@@ -9,7 +9,8 @@ from torch import Tensor
 
 Impl = Literal["auto", "torch", "triton"]
 
-KERNEL_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+COMPILED_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+INTERPRETED_DTYPES = (torch.float64, torch.float32, torch.float16)  # products of bfloat16 come out wrong there
 
 
 def why_no_kernel(*tensors: Tensor) -> str | None:
@@ -25,7 +26,7 @@ def why_no_kernel(*tensors: Tensor) -> str | None:
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if tensors[0].device.type != ("cpu" if interpreted else "cuda"):
         return f"the tensors are on {devices[0]}, which Triton does not reach"
-    dtypes = KERNEL_DTYPES + ((torch.float64,) if interpreted else ())
+    dtypes = INTERPRETED_DTYPES if interpreted else COMPILED_DTYPES
     if wrong := sorted({str(tensor.dtype) for tensor in tensors if tensor.dtype not in dtypes}):
         return f"the kernel does not take {', '.join(wrong)}"
     return None
