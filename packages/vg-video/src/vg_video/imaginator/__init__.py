@@ -1,0 +1,17 @@
+"""ImaGINator: an image to a video that goes on from it, by label and noise (chapter 3)."""
+
+from vg_video.imaginator import official
+from vg_video.imaginator.config import GeneratorConfig, ImageDiscriminatorConfig, VideoDiscriminatorConfig
+from vg_video.imaginator.discriminators import AuxiliaryVideoDiscriminator, ImageDiscriminator, VideoDiscriminator
+from vg_video.imaginator.generator import Generator
+
+__all__ = [
+    "AuxiliaryVideoDiscriminator",
+    "Generator",
+    "GeneratorConfig",
+    "ImageDiscriminator",
+    "ImageDiscriminatorConfig",
+    "VideoDiscriminator",
+    "VideoDiscriminatorConfig",
+    "official",
+]
