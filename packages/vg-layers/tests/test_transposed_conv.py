@@ -5,10 +5,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 from vg_layers.conv import (
     ConvKind,
+    FrameConv,
     SpatialTransposedConv,
     TemporalTransposedConv,
+    TransposedConv,
     Window,
     conv_block,
     matched_mid_channels,
@@ -42,7 +45,7 @@ def test_factor_is_conv_transpose3d_with_its_gradients(layer, shape, window, rng
     conv = layer(3, 4, window).double()
     x = torch.randn(shape, dtype=torch.float64, generator=rng)
     if any(size < 1 for size in conv_size(conv, shape)):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ValueError, match="would become one of"):
             conv(x)
         return
     for memory_format in (torch.contiguous_format, torch.channels_last_3d):
@@ -214,3 +217,100 @@ def test_unknown_kind_and_a_middle_for_3d_are_refused():
         transposed_conv(1, 1, kind="4d", temporal=Window(1), spatial=Window(1))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="mid_channels=3 was given, but a 3d"):
         transposed_conv(1, 1, kind="3d", temporal=Window(1), spatial=Window(1), mid_channels=3)
+
+
+def joined(*maps: Tensor) -> Tensor:
+    frames = max(x.shape[2] for x in maps)
+    return torch.cat([x.expand(-1, -1, frames, -1, -1) for x in maps], dim=1)
+
+
+def layers_of_all_kinds(channels: int) -> dict[str, nn.Module]:
+    return {
+        "1+2d": transposed_conv(channels, 3, kind="1+2d", temporal=Window(4, 2, 1), spatial=Window(4, 2, 1)),
+        "2+1d": transposed_conv(channels, 3, kind="2+1d", temporal=Window(4, 2, 1), spatial=Window(3, 2, 1)),
+        "3d": transposed_conv(channels, 3, kind="3d", temporal=Window(4, 2, 1), spatial=Window(4, 2, 1)),
+        "3d, stride 3": TransposedConv(channels, 3, Window(5, 3, 2), Window(2, 1, 0)),
+        "temporal, gaps": TemporalTransposedConv(channels, 3, Window(2, 3, 0)),
+        "temporal, long": TemporalTransposedConv(channels, 3, Window(7, 1, 2)),
+        "temporal 1x1x1": TemporalTransposedConv(channels, 3, Window(1)),
+        "spatial": SpatialTransposedConv(channels, 3, Window(3, 1, 1)),
+        "frame": FrameConv(channels, 3, Window(3, 2, 1)),
+    }
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+@pytest.mark.parametrize("order", ["sm", "ms", "smsm", "m", "mm"])
+@pytest.mark.parametrize("kind", layers_of_all_kinds(1))
+def test_maps_beside_each_other_are_convolved_as_their_joint_map(kind, order, frames, rng):
+    """Values and gradients, for maps of one frame (s) and moving ones (m), in training as in eval."""
+    torch.manual_seed(0)
+    layer = layers_of_all_kinds(sum({"s": 2, "m": 3}[letter] for letter in order))[kind].double()
+    shapes = {"s": (2, 2, 1, 4, 3), "m": (2, 3, frames, 4, 3)}
+    maps = [torch.randn(shapes[letter], dtype=torch.float64, generator=rng, requires_grad=True) for letter in order]
+    inputs = [*maps, *layer.parameters()]
+    state = {key: value.clone() for key, value in layer.state_dict().items()}
+    for training in (True, False):
+        found = []
+        for given in (maps, [joined(*maps)]):
+            layer.load_state_dict(state)  # training moves statistics and singular vectors
+            y = layer.train(training)(*given)
+            direction = torch.randn(y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+            found.append([y, *torch.autograd.grad(y, inputs, direction)])
+            assert y.is_contiguous(memory_format=torch.channels_last_3d)
+        for ours, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+
+
+def test_a_layer_for_single_frames_is_conv3d(rng):
+    layer = FrameConv(4, 3, Window(3, 2, 1)).double()
+    x = torch.randn(2, 4, 3, 5, 6, dtype=torch.float64, generator=rng)
+    plain = nn.Conv3d(4, 3, (1, 3, 3), (1, 2, 2), (0, 1, 1)).double()
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), plain(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["1+2d", "2+1d", "3d"])
+def test_second_derivatives_of_maps_beside_each_other(kind, rng):
+    module = transposed_conv(3, 2, kind=kind, temporal=Window(4, 2, 1), spatial=Window(2), norm=False).double().eval()
+    shapes = (1, 2, 1, 1, 2), (1, 1, 2, 1, 2)
+    maps = [torch.randn(shape, dtype=torch.float64, generator=rng, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(module, maps, fast_mode=True)
+    assert torch.autograd.gradgradcheck(module, maps, fast_mode=True)
+
+
+def arithmetic(layer: nn.Module, *maps: Tensor) -> int:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        layer(*maps)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("temporal", [Window(1), Window(4, 2, 1)])
+def test_a_repeated_map_costs_as_much_as_a_moving_one_of_one_frame(temporal):
+    layer = TemporalTransposedConv(7, 5, temporal)
+    still, moving = torch.randn(2, 4, 1, 6, 6), torch.randn(2, 3, 16, 6, 6)
+    alone = TemporalTransposedConv(3, 5, temporal)
+    once = TemporalTransposedConv(4, 5, temporal)
+    sums = 2 * temporal.kernel**2 * 2 * 5 * 36 if temporal.kernel > 1 else 2 * 2 * 5 * 36  # of taps: four of four
+    expected = arithmetic(alone, moving) + arithmetic(once, still)
+    assert arithmetic(layer, still, moving) <= expected + sums
+    assert arithmetic(layer, joined(still, moving)) > 2 * expected  # all channels at all times
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ([(1, 2, 3, 4, 4), (1, 2, 3, 4, 4)], r"the maps have 2 \+ 2 channels; wanted 5 together"),
+        ([(1, 4, 3, 4, 4)], "the maps have 4 channels; wanted 5 together"),
+        ([(1, 2, 3, 4, 4), (1, 3, 2, 4, 4)], r"the maps have \[3, 2\] frames; wanted 3 each, or 1 for all times"),
+    ],
+)
+@pytest.mark.parametrize("layer", [TemporalTransposedConv, SpatialTransposedConv, FrameConv])
+def test_maps_that_do_not_fit_are_refused(layer, shapes, message):
+    with pytest.raises(ValueError, match=message):
+        layer(5, 2, Window(1))(*(torch.zeros(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_batch_is_accepted(kind):
+    layer = transposed_conv(5, 3, kind=kind, temporal=Window(4, 2, 1), spatial=Window(4, 2, 1), norm=False).eval()
+    assert layer(torch.zeros(0, 2, 1, 4, 4), torch.zeros(0, 3, 2, 4, 4)).shape == (0, 3, 4, 8, 8)

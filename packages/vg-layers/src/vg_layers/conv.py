@@ -1,9 +1,14 @@
-"""Transposed spatio-temporal convolutions, whole and factorized (3.3.1, 4.3.1).
+"""Spatio-temporal convolutions: transposed, whole and factorized (3.3.1, 4.3.1), and of single frames.
 
 All maps are (b, c, t, h, w). In `torch.channels_last_3d` memory a convolution along time alone is a 2-D convolution of
 the view (b, c, t, h*w), and one along space alone is a 2-D convolution of the view (b*t, c, h, w). Neither copies
-anything, and for large maps of few channels a CPU has 2-D kernels that are up to three times faster. Weights keep the
+anything, and a CPU has far better programs for them; `vg_layers.deconv2d` says which one runs when. Weights keep the
 shape of `nn.ConvTranspose3d`, (in, out, k_t, k_h, k_w), so the layers are drop-in replacements for it.
+
+Each layer takes one map, or several that stand beside each other along channels: `conv(a, b)` is the convolution of
+`torch.cat([a, b], dim=1)`. A map of one frame beside longer ones, (b, c, 1, h, w), stands for its repetition over all
+times, like the appearance in 4.3.1 and the skip connections in 3.3.1. Since a convolution is linear, such a map is
+convolved once, and what comes of it is added at all times.
 """
 
 from typing import Literal, NamedTuple, get_args
@@ -12,6 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+from vg_layers.deconv2d import deconv2d, overlap
+from vg_layers.ops.temporal_deconv import temporal_deconv
 
 ConvKind = Literal["1+2d", "2+1d", "3d"]
 
@@ -24,47 +32,127 @@ class Window(NamedTuple):
     padding: int = 0
 
 
-class TemporalTransposedConv(nn.ConvTranspose3d):
+class TransposedConv(nn.ConvTranspose3d):
+    """Transposed convolution of maps that stand beside each other along channels, with the weight of the 3-D layer.
+
+    Args:
+        in_channels: channels of all maps together.
+        out_channels: channels of the result.
+        temporal: window along t.
+        spatial: window along h and w.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, temporal: Window, spatial: Window) -> None:
+        kernel, stride, padding = zip(temporal, spatial, spatial, strict=True)
+        super().__init__(in_channels, out_channels, kernel, stride, padding)
+        self.temporal, self.spatial = temporal, spatial
+
+    def forward(self, *maps: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve maps (b, c_i, t, h, w), of which some may have one frame for all times.
+
+        Returns:
+            (b, out_channels, t', h', w') with t' = (t - 1) * stride - 2 * padding + kernel, and likewise h' and w', in
+            channels_last_3d memory.
+        Raises:
+            ValueError: if the channels do not add up to in_channels, the frames do not fit, or nothing would be left.
+        """
+        weight = self.weight  # read once: each read is a power iteration of spectral norm
+        (x, own), still = _moving_and_still(maps, weight, dim=0)
+        windows = (self.temporal, self.spatial, self.spatial)
+        size = [(n - 1) * stride - 2 * pad + k for n, (k, stride, pad) in zip(x.shape[2:], windows, strict=True)]
+        if min(size) < 1:
+            raise ValueError(f"a map of {tuple(x.shape[2:])} would become one of {tuple(size)}; wanted at least 1 each")
+        y = self._convolve(x, own)
+        return y if still is None else _add(y, self._at_all_times(*still, x.shape[2]))
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        _, stride, padding = self.temporal
+        if self.spatial == Window(1):
+            return temporal_deconv(x, weight[..., 0, 0], self.bias, stride=stride, padding=padding)
+        if self.temporal == Window(1):
+            return self._each_frame(x, weight[:, :, 0], self.bias)
+        taps = self._taps(x, weight)
+        y = overlap(taps.flatten(2, 3), stride, padding).unflatten(2, taps.shape[2:4]).movedim(-1, 1)
+        return y if self.bias is None else y + self.bias[:, None, None, None]
+
+    def _at_all_times(self, x: Tensor, weight: Tensor, frames: int) -> Tensor:
+        """What x, (b, c, 1, h, w), adds to the result when it is repeated over so many frames.
+
+        A frame of the result gets the sum of those taps of the temporal kernel that meet a frame of x: for kernel 4 and
+        stride 2 there are four different sums, of the first, the even, the odd and the last frames.
+        """
+        met = _met_taps(frames, self.temporal)
+        distinct = sorted(set(met))
+        taps = self._taps(x, weight)[:, 0]
+        sums = torch.einsum("nk, bhwko -> bnhwo", taps.new_tensor(distinct), taps)
+        if len(distinct) > 1:
+            sums = sums.index_select(1, torch.tensor([distinct.index(row) for row in met], device=x.device))
+        return sums.movedim(-1, 1)
+
+    def _taps(self, x: Tensor, weight: Tensor) -> Tensor:
+        """What each frame of x adds to the result through each tap of the temporal kernel, (b, t, h', w', k_t, out)."""
+        y = self._each_frame(x, weight.transpose(1, 2).flatten(1, 2), None)
+        return y.movedim(1, -1).unflatten(-1, (self.temporal.kernel, self.out_channels))
+
+    def _each_frame(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        _, stride, padding = self.spatial
+        return _clip(deconv2d(_frames(x), weight, bias, (stride, stride), (padding, padding)), x.shape[2])
+
+
+class TemporalTransposedConv(TransposedConv):
     """Transposed convolution along time, `nn.ConvTranspose3d` with kernel (k, 1, 1).
 
-    It is the convolution of the temporal stream and the first factor of a (1+2)D one (4.3.1). The result lies in
-    channels_last_3d memory.
+    It is the convolution of the temporal stream and the first factor of a (1+2)D one (4.3.1).
     """
 
     def __init__(self, in_channels: int, out_channels: int, window: Window) -> None:
-        kernel, stride, padding = self.window = window
-        super().__init__(in_channels, out_channels, (kernel, 1, 1), (stride, 1, 1), (padding, 0, 0))
-
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """Map (b, in_channels, t, h, w) to (b, out_channels, (t - 1) * stride - 2 * padding + kernel, h, w)."""
-        x = x.contiguous(memory_format=torch.channels_last_3d)
-        weight = self.weight.flatten(3)  # (in, out, k, 1); read once: each read is a power iteration of spectral norm
-        if self.window == (1, 1, 0):
-            return F.linear(x.movedim(1, -1), weight.flatten(1).T, self.bias).movedim(-1, 1)
-        y = F.conv_transpose2d(x.flatten(3), weight, self.bias, (self.window.stride, 1), (self.window.padding, 0))
-        return y.unflatten(3, x.shape[3:])
+        super().__init__(in_channels, out_channels, window, Window(1))
 
 
-class SpatialTransposedConv(nn.ConvTranspose3d):
+class SpatialTransposedConv(TransposedConv):
     """Transposed convolution of each frame, `nn.ConvTranspose3d` with kernel (1, k, k).
 
-    It is the convolution of the spatial stream, where t = 1, and the second factor of a (1+2)D one (4.3.1). The result
-    lies in channels_last_3d memory.
+    It is the convolution of the spatial stream, where t = 1, and the second factor of a (1+2)D one (4.3.1).
     """
 
     def __init__(self, in_channels: int, out_channels: int, window: Window) -> None:
-        kernel, stride, padding = self.window = window
-        super().__init__(in_channels, out_channels, (1, kernel, kernel), (1, stride, stride), (0, padding, padding))
+        super().__init__(in_channels, out_channels, Window(1), window)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """Map (b, in_channels, t, h, w) to (b, out_channels, t, h', w'), h' = (h - 1) * stride - 2 * padding + kernel.
 
-        The width follows the same rule.
+class FrameConv(nn.Conv3d):
+    """Convolution of each frame, `nn.Conv3d` with kernel (1, k, k), of maps that stand beside each other."""
+
+    def __init__(self, in_channels: int, out_channels: int, window: Window) -> None:
+        kernel, stride, padding = zip(Window(1), window, window, strict=True)
+        super().__init__(in_channels, out_channels, kernel, stride, padding)
+
+    def forward(self, *maps: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve maps (b, c_i, t, h, w), of which some may have one frame for all times.
+
+        Returns:
+            (b, out_channels, t, h', w') in channels_last_3d memory.
+        Raises:
+            ValueError: if the channels do not add up to in_channels, or the frames do not fit.
         """
-        size = x.shape[0], x.shape[2]
-        x = x.contiguous(memory_format=torch.channels_last_3d).transpose(1, 2).flatten(0, 1)
-        y = F.conv_transpose2d(x, self.weight.squeeze(2), self.bias, self.window.stride, self.window.padding)
-        return y.unflatten(0, size).transpose(1, 2)
+        (x, own), still = _moving_and_still(maps, self.weight, dim=1)
+        y = self._each_frame(x, own, self.bias)
+        return y if still is None else _add(y, self._each_frame(*still, None))
+
+    def _each_frame(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = F.conv2d(_frames(x), weight[:, :, 0], bias, self.stride[1:], self.padding[1:])
+        return _clip(y.contiguous(memory_format=torch.channels_last), x.shape[2])
+
+
+class ConvBlock(nn.Sequential):
+    """A convolution of this file and what follows it; like the convolution, it takes one or several maps."""
+
+    def forward(self, *maps: Tensor) -> Tensor:  # type: ignore[override]
+        """Call the layers one after another, the first with all the maps."""
+        conv, *rest = self
+        x = conv(*maps)
+        for layer in rest:
+            x = layer(x)
+        return x
 
 
 def transposed_conv(
@@ -77,7 +165,7 @@ def transposed_conv(
     mid_channels: int | None = None,
     spectral_norm: bool = True,
     norm: bool = True,
-) -> nn.Sequential:
+) -> ConvBlock:
     """Build a transposed spatio-temporal convolution: (b, in_channels, t, h, w) -> (b, out_channels, t', h', w').
 
     "1+2d" is the factorized convolution of 3.3.1 and 4.3.1, along time and then along space; "2+1d" is the other order
@@ -103,25 +191,24 @@ def transposed_conv(
             raise ValueError(
                 f"mid_channels={mid_channels} was given, but a 3d convolution has no middle: leave it None"
             )
-        (kt, st, pt), (ks, ss, ps) = temporal, spatial
-        conv = nn.ConvTranspose3d(in_channels, out_channels, (kt, ks, ks), (st, ss, ss), (pt, ps, ps))
+        conv = TransposedConv(in_channels, out_channels, temporal, spatial)
         return conv_block(conv, spectral_norm=spectral_norm, norm=norm)
     mid = out_channels if mid_channels is None else mid_channels
-    first: nn.ConvTranspose3d
-    second: nn.ConvTranspose3d
+    first: TransposedConv
+    second: TransposedConv
     if kind == "1+2d":
         first = TemporalTransposedConv(in_channels, mid, temporal)
         second = SpatialTransposedConv(mid, out_channels, spatial)
     else:
         first = SpatialTransposedConv(in_channels, mid, spatial)
         second = TemporalTransposedConv(mid, out_channels, temporal)
-    return nn.Sequential(
+    return ConvBlock(
         *conv_block(first, spectral_norm=spectral_norm),
         *conv_block(second, spectral_norm=spectral_norm, norm=norm),
     )
 
 
-def conv_block(conv: nn.ConvTranspose3d, *, spectral_norm: bool = True, norm: bool = True) -> nn.Sequential:
+def conv_block(conv: TransposedConv, *, spectral_norm: bool = True, norm: bool = True) -> ConvBlock:
     """Follow a transposed convolution by batch norm and ReLU: one stage of a stream of G3AN (4.3.1, figure 4.2).
 
     Args:
@@ -132,10 +219,10 @@ def conv_block(conv: nn.ConvTranspose3d, *, spectral_norm: bool = True, norm: bo
     if spectral_norm:
         parametrizations.spectral_norm(conv)
     if not norm:
-        return nn.Sequential(conv)
+        return ConvBlock(conv)
     batch_norm = nn.BatchNorm3d(conv.out_channels)
     nn.init.normal_(batch_norm.weight, 1.0, 0.02)
-    return nn.Sequential(conv, batch_norm, nn.ReLU(inplace=True))
+    return ConvBlock(conv, batch_norm, nn.ReLU(inplace=True))
 
 
 def matched_mid_channels(
@@ -165,3 +252,56 @@ def matched_mid_channels(
 def _check_kind(kind: str) -> None:
     if kind not in get_args(ConvKind):
         raise ValueError(f"kind={kind!r} is unknown; wanted one of {', '.join(get_args(ConvKind))}")
+
+
+def _moving_and_still(
+    maps: tuple[Tensor, ...], weight: Tensor, dim: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]:
+    """Join the maps of all frames, and those of one frame, each with its share of the weight's input channels."""
+    channels = [x.shape[1] for x in maps]
+    if sum(channels) != weight.shape[dim]:
+        found = " + ".join(map(str, channels))
+        raise ValueError(f"the maps have {found} channels; wanted {weight.shape[dim]} together")
+    if len(maps) == 1:
+        return (maps[0], weight), None
+    frames = [x.shape[2] for x in maps]
+    if not {1, max(frames)}.issuperset(frames):
+        raise ValueError(f"the maps have {frames} frames; wanted {max(frames)} each, or 1 for all times")
+    pairs = list(zip(maps, weight.split(channels, dim), strict=True))
+    still = [pair for pair in pairs if pair[0].shape[2] < max(frames)]
+    moving = [pair for pair in pairs if pair[0].shape[2] == max(frames)]
+    return _joined(moving, dim), _joined(still, dim) if still else None
+
+
+def _joined(pairs: list[tuple[Tensor, Tensor]], dim: int) -> tuple[Tensor, Tensor]:
+    if len(pairs) == 1:
+        return pairs[0]
+    maps, shares = zip(*pairs, strict=True)
+    return torch.cat(maps, 1), torch.cat(shares, dim)
+
+
+def _add(x: Tensor, y: Tensor) -> Tensor:
+    """Add maps with channels as the last axis.
+
+    So the sum lies in channels_last_3d memory whichever is repeated, and the gradient of that one, a sum, is taken
+    along rows of memory: in a thirtieth of the time.
+    """
+    return (x.movedim(1, -1) + y.movedim(1, -1)).movedim(-1, 1)
+
+
+def _frames(x: Tensor) -> Tensor:
+    """View (b, c, t, h, w) as images (b*t, c, h, w); a map outside of channels_last_3d memory is copied."""
+    return x.contiguous(memory_format=torch.channels_last_3d).transpose(1, 2).flatten(0, 1)
+
+
+def _clip(images: Tensor, frames: int) -> Tensor:
+    """Undo `_frames`; viewed in this order, axes of size 1 get the strides of channels_last_3d memory too."""
+    return images.movedim(1, -1).unflatten(0, (-1, frames)).movedim(-1, 1)
+
+
+def _met_taps(frames: int, window: Window) -> list[tuple[bool, ...]]:
+    """For each frame of the result, which taps of the temporal kernel meet a frame of the input."""
+    kernel, stride, padding = window
+    size = (frames - 1) * stride - 2 * padding + kernel
+    met = range(0, frames * stride, stride)  # tap k of frame i reaches frame i * stride + k - padding of the result
+    return [tuple(at + padding - tap in met for tap in range(kernel)) for at in range(size)]
