@@ -108,6 +108,14 @@ def test_block_keeps_the_mean_square_of_smooth_images(rng):
     assert 0.8 < y[:, :, 3:5, 3:5].square().mean() < 1.2  # away from the border's zeros
 
 
+@pytest.mark.slow
+def test_block_compiles_whole_with_its_gradient():
+    block, x = ResidualDownBlock(3, 4), torch.randn(2, 3, 8, 8, requires_grad=True)
+    compiled = torch.compile(block, backend="aot_eager", fullgraph=True)
+    gradients = [torch.autograd.grad(f(x).square().sum(), x)[0] for f in (block, compiled)]
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("batch", [0, 1, 3])
 def test_small_batches_are_one_group(batch):
     discriminator = ResidualDiscriminator(6, [8, 5, 7])

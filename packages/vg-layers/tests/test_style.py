@@ -21,6 +21,7 @@ from vg_layers.style import (
 SINGLE = {"rtol": 0.0, "atol": 1e-5}  # networks whose numbers are in float32
 CASES = [  # channels in and out; height and width; kernel; up; down
     (3, 4, (5, 4), 3, 1, 1),
+    (2, 1, (6, 5), 3, 1, 1),
     (3, 4, (5, 4), 3, 2, 1),
     (5, 1, (4, 6), 3, 1, 2),
     (1, 3, (5, 4), 1, 1, 1),
@@ -107,12 +108,17 @@ def test_modulated_conv2d_is_a_convolution_with_weights_per_sample(case, demodul
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-9)
 
 
-@pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2)])
-def test_second_gradient_of_modulated_conv2d_is_there(up, down, rng):
-    inputs = [draw(*shape, rng=rng).requires_grad_() for shape in ((1, 2, 2, 2), (1, 2, 3, 3), (1, 2))]
+@pytest.mark.parametrize(
+    ("kernel", "size", "up", "down"), [(3, 2, 1, 1), (3, 5, 1, 1), (1, 2, 1, 1), (3, 2, 2, 1), (3, 2, 1, 2)]
+)
+def test_second_gradient_of_modulated_conv2d_is_there(kernel, size, up, down, rng):
+    shapes = ((1, 2, size, size), (1, 2, kernel, kernel), (1, 2))
+    inputs = [draw(*shape, rng=rng).requires_grad_() for shape in shapes]
 
     def op(x: Tensor, weight: Tensor, styles: Tensor) -> Tensor:
-        return modulated_conv2d(x, weight, styles, up=up, down=down, padding=1, filter=fir_filter())
+        return modulated_conv2d(
+            x, weight, styles, up=up, down=down, padding=kernel // 2, filter=fir_filter(), flip_weight=False
+        )
 
     assert torch.autograd.gradcheck(op, inputs, fast_mode=True)
     assert torch.autograd.gradgradcheck(op, inputs, fast_mode=True)
@@ -188,11 +194,34 @@ def test_synthesis_blocks_have_the_values_of_stylegan2(noise, sg2_network):
     torch.testing.assert_close(image, arrays["img_constnoise" if noise else "img_nonoise"], **SINGLE)
 
 
-def test_layers_keep_channels_last_memory():
-    x, w = torch.randn(2, 8, 4, 4), torch.randn(2, 6)
-    for layer in (StyledConv(8, 5, 6), StyledConv(8, 5, 6, up=2), ToRGB(8, 6, 4)):
-        assert layer(x, w).is_contiguous(memory_format=torch.channels_last)
-    assert EqualizedConv2d(8, 5, 3, act="lrelu", down=2)(x).is_contiguous(memory_format=torch.channels_last)
+def test_weights_per_sample_or_scaled_maps_are_the_same(monkeypatch, rng):
+    """Of a large map the weights of each sample are made, of a small one the channels scaled; flipped or not."""
+    from vg_layers import modulated
+
+    calls, conv = [], modulated._conv_per_sample
+    monkeypatch.setattr(modulated, "_conv_per_sample", lambda *args: calls.append(1) or conv(*args))
+    weight, styles = draw(4, 3, 3, 3, rng=rng), draw(2, 3, rng=rng)
+    x = draw(2, 3, 16, 16, rng=rng)
+    for flip in (True, False):
+        whole = modulated_conv2d(x, weight, styles, padding=1, flip_weight=flip)
+        assert len(calls) == 1
+        part = modulated_conv2d(x[:, :, :5, :5], weight, styles, padding=1, flip_weight=flip)
+        assert len(calls) == 1
+        torch.testing.assert_close(part[:, :, :4, :4], whole[:, :, :4, :4], rtol=1e-10, atol=1e-10)
+        calls.clear()
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_memory_format_does_not_change_values(size, rng):
+    x, w = draw(2, 8, size, size, rng=rng), draw(2, 6, rng=rng)
+    layers = [StyledConv(8, 5, 6), StyledConv(8, 5, 6, up=2), ToRGB(8, 6, 4), EqualizedConv2d(8, 5, 3, down=2)]
+    for layer in layers:
+        inputs = (w,) if hasattr(layer, "style") else ()
+        plain, last = (
+            layer.double()(x.contiguous(memory_format=memory_format), *inputs)
+            for memory_format in (torch.contiguous_format, torch.channels_last)
+        )
+        torch.testing.assert_close(last, plain, rtol=1e-10, atol=1e-10)
 
 
 def test_empty_batch_passes():

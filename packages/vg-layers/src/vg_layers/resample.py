@@ -45,11 +45,11 @@ def conv2d_resample(
         padding: zeros around the up-sampled images; k // 2 keeps their size.
         flip_weight: correlate with the weight, as `F.conv2d` does; otherwise convolve, as `F.conv_transpose2d` does.
     Returns:
-        (b, c_out, h * up // down, w * up // down) when padding is k // 2, in channels_last memory.
+        (b, c_out, h * up // down, w * up // down) when padding is k // 2; in channels_last memory when the size
+        changes, else in that of x.
     Raises:
         ValueError: if both `up` and `down` are wanted, or one of them without a filter.
     """
-    x = x.contiguous(memory_format=torch.channels_last)
     kernel = weight.shape[-1]
     if kernel > 1 and flip_weight == (up > 1):
         weight = weight.flip(2, 3)
@@ -65,6 +65,7 @@ def conv2d_resample(
     if kernel == 1:
         y = F.conv2d(x, weight)
         return upfirdn2d(y, filter, up=up, padding=_around(filter, up - 1, -up, padding, padding), gain=up**2)
+    x = x.contiguous(memory_format=torch.channels_last)  # in which a CPU has a fast transposed convolution
     y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
     around = _around(filter, up - 1, -up, padding + 1 - kernel, padding + up - kernel)
     return upfirdn2d(y, filter, padding=around, gain=up**2)

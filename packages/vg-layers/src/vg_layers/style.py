@@ -1,28 +1,33 @@
-"""The layers of StyleGAN2's generator, from which MintGAN takes its networks G_A, G_M and G_S (5.2.2)."""
+"""The layers of StyleGAN2, from which MintGAN takes its networks G_A, G_M and G_S (5.2.2).
+
+Linear layers and convolutions have an equalized learning rate: their weights are stored with variance 1 and scaled when
+used, so that under Adam all learn at the same speed whatever their width. The scale is the gain of the activation over
+the square root of the number of inputs; the activations here commute with positive factors.
+"""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vg_layers.modulated import modulated_conv2d
 from vg_layers.norm import pixel_norm
-from vg_layers.ops.bias_act import Activation, bias_act, default_gain
+from vg_layers.ops.bias_act import bias_act, default_gain
 from vg_layers.resample import conv2d_resample, fir_filter, upsample2d
 
 
 class EqualizedLinear(nn.Module):
-    """Linear layer whose weights are stored with variance 1 and scaled when used, followed by an activation.
-
-    So all layers learn at the same speed under Adam, whatever their width.
+    """Linear layer with an equalized learning rate, followed by an activation.
 
     Args:
         in_features: width of the input.
         out_features: width of the output.
         bias: initial value of the biases.
-        act: activation, with its default gain (see `bias_act`).
+        act: "linear", or "lrelu" for sqrt(2) * LeakyReLU with slope 0.2.
         lr_multiplier: learning rate relative to that of the optimizer.
     """
 
@@ -32,33 +37,34 @@ class EqualizedLinear(nn.Module):
         out_features: int,
         *,
         bias: float = 0.0,
-        act: Activation = "linear",
+        act: Literal["linear", "lrelu"] = "linear",
         lr_multiplier: float = 1.0,
     ) -> None:
         super().__init__()
-        self.act: Activation = act
+        self.act: Literal["linear", "lrelu"] = act
         self.lr_multiplier = lr_multiplier
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((out_features,), bias / lr_multiplier))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., in_features) to (..., out_features)."""
-        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight.shape[1]))
-        return bias_act(F.linear(x, weight), self.bias * self.lr_multiplier, dim=-1, act=self.act)
+        gain = self.lr_multiplier * default_gain(self.act)
+        y = F.linear(x, self.weight * (gain / math.sqrt(self.weight.shape[1])))
+        return bias_act(y, self.bias * gain, dim=-1, act=self.act, gain=1.0)
 
 
 class EqualizedConv2d(nn.Module):
-    """Convolution whose weights are stored with variance 1 and scaled when used, followed by an activation.
+    """Convolution with an equalized learning rate, followed by an activation.
 
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
         kernel: k, odd; the padding is k // 2.
         bias: whether there are biases, at first 0.
-        act: activation, with its default gain (see `bias_act`).
+        act: "linear", or "lrelu" for sqrt(2) * LeakyReLU with slope 0.2.
         up: factor by which the images grow.
         down: factor by which they shrink; not together with `up`.
-        gain: factor of the result.
+        gain: positive factor of the result.
         lr_multiplier: learning rate relative to that of the optimizer.
     """
 
@@ -71,14 +77,14 @@ class EqualizedConv2d(nn.Module):
         kernel: int,
         *,
         bias: bool = True,
-        act: Activation = "linear",
+        act: Literal["linear", "lrelu"] = "linear",
         up: int = 1,
         down: int = 1,
         gain: float = 1.0,
         lr_multiplier: float = 1.0,
     ) -> None:
         super().__init__()
-        self.act: Activation = act
+        self.act: Literal["linear", "lrelu"] = act
         self.up, self.down, self.gain, self.lr_multiplier = up, down, gain, lr_multiplier
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel) / lr_multiplier)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
@@ -86,18 +92,18 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, in_channels, h, w) to (b, out_channels, h * up // down, w * up // down)."""
-        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight[0].numel()))
+        gain = self.gain * self.lr_multiplier * default_gain(self.act)
+        weight = self.weight * (gain / math.sqrt(self.weight[0].numel()))
         y = conv2d_resample(
-            x,
+            x.contiguous(memory_format=torch.channels_last),  # in which a CPU is fastest
             weight,
             self.filter,
             up=self.up,
             down=self.down,
             padding=weight.shape[-1] // 2,
-            flip_weight=self.up == 1,  # as F.conv2d and F.conv_transpose2d read it
+            flip_weight=self.up == 1,  # read as F.conv2d and F.conv_transpose2d read it
         )
-        bias = None if self.bias is None else self.bias * self.lr_multiplier
-        return bias_act(y, bias, act=self.act, gain=self.gain * default_gain(self.act))
+        return bias_act(y, None if self.bias is None else self.bias * gain, act=self.act, gain=1.0)
 
 
 class MappingNetwork(nn.Module):
@@ -124,48 +130,6 @@ class MappingNetwork(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Map (..., in_features) to (..., features); each vector by itself."""
         return self.layers(pixel_norm(z, dim=-1))
-
-
-def modulated_conv2d(
-    x: Tensor,
-    weight: Tensor,
-    styles: Tensor,
-    *,
-    up: int = 1,
-    down: int = 1,
-    padding: int = 0,
-    filter: Tensor | None = None,
-    demodulate: bool = True,
-    flip_weight: bool = True,
-) -> Tensor:
-    """Convolve each sample with weights of its own, those of the layer times the sample's style (5.2.2).
-
-    No weight per sample is made: the style scales the input channels. Demodulation divides each output channel by the
-    norm of its weights, which is a matrix product of squared styles and squared weights, and scales the result.
-
-    Args:
-        x: images (b, c_in, h, w).
-        weight: (c_out, c_in, k, k).
-        styles: (b, c_in).
-        up: factor by which the images grow.
-        down: factor by which they shrink; not together with `up`.
-        padding: zeros around the up-sampled images.
-        filter: low-pass filter, (k_h, k_w) or (k,), which is needed when `up` or `down` is not 1.
-        demodulate: whether output channels are divided by the norm of their weights.
-        flip_weight: correlate with the weight, as `F.conv2d` does; otherwise convolve, as `F.conv_transpose2d` does.
-    Returns:
-        (b, c_out, h', w') in channels_last memory; see `conv2d_resample`.
-    Raises:
-        ValueError: if styles have another shape, or for `up` and `down` as in `conv2d_resample`.
-    """
-    if styles.shape != x.shape[:2]:
-        raise ValueError(f"styles have shape {tuple(styles.shape)}, wanted {tuple(x.shape[:2])} as x")
-    x = x.contiguous(memory_format=torch.channels_last) * styles[:, :, None, None]
-    y = conv2d_resample(x, weight, filter, up=up, down=down, padding=padding, flip_weight=flip_weight)
-    if not demodulate:
-        return y
-    squares = styles.square() @ weight.square().sum((2, 3)).T
-    return y * (squares + 1e-8).rsqrt()[:, :, None, None]
 
 
 class StyledConv(nn.Module):

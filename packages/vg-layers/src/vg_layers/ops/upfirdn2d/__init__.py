@@ -24,8 +24,9 @@ def upfirdn2d(
     """Insert zeros between pixels, pad or crop, filter each channel, and keep every n-th pixel.
 
     The order is that of the official code of StyleGAN2, so `(x, y)` and not `(height, width)` where a pair is given.
-    No zero is multiplied and no result is computed that is dropped. Differentiable any number of times with respect
-    to x; the filter is a constant.
+    Inserted zeros are never multiplied, and down-sampling computes no result that it drops; both at once, which nothing
+    here needs, drops some with impl="torch". Differentiable any number of times with respect to x; the filter is a
+    constant.
 
     Args:
         x: images (b, c, h, w).
@@ -52,7 +53,7 @@ def upfirdn2d(
     vertical, horizontal = _axes(up, down, padding)
     taps = filter.to(torch.promote_types(filter.dtype, x.dtype))
     if not flip_filter:
-        taps = taps.flip(*range(taps.ndim))
+        taps = taps.flip(list(range(taps.ndim)))
     passes = [(taps * gain, vertical, horizontal)]
     if taps.ndim == 1:
         passes = [(taps[:, None] * gain, vertical, Axis()), (taps[None], Axis(), horizontal)]

@@ -1,4 +1,4 @@
-"""What upfirdn2d computes, in PyTorch, without touching the zeros of up-sampling or pixels that are dropped after it.
+"""What upfirdn2d computes, in PyTorch, without multiplying the zeros of up-sampling or computing what is then dropped.
 
 Zeros inserted between pixels and then filtered are a transposed convolution, and a filter of which every n-th result is
 kept is a strided one. Both run depthwise in channels-last memory, where a CPU is several times faster. The gradient of
@@ -78,7 +78,7 @@ def _transposed(x: Tensor, taps: Tensor, v: Axis, h: Axis) -> Tensor:
     y = F.conv_transpose2d(x, weight, stride=(v.up, h.up), padding=crops, output_padding=extras, groups=x.shape[1])
     if any(rests[0] + rests[1]):
         y = F.pad(y, (*rests[1], *rests[0]))
-    return y[:, :, :: v.down, :: h.down]  # both in one call is rare: half-band filters use it, nothing here does
+    return y[:, :, :: v.down, :: h.down]
 
 
 def _place(axis: Axis, taps: int) -> tuple[int, int, tuple[int, int]]:
