@@ -3,6 +3,8 @@ import itertools
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from vg_layers import fold_for_inference
 from vg_video import g3an
 
 SMALL = {"appearance_dim": 6, "widths": (16, 12, 8, 8, 4), "attention_after": None, "spectral_norm": False}
@@ -116,3 +118,72 @@ def test_a_label_for_a_model_without_classes_is_refused(rng):
     generator = small()
     with pytest.raises(ValueError, match="trained without labels"):
         generator(*noise(generator, rng), torch.tensor([0, 0]))
+
+
+def with_joint_maps(generator: g3an.Generator, appearance: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
+    """The generator as 4.3.1 has it: every F_V is one map, in which the appearance stands at each time."""
+    f_s, f_t = appearance[..., None, None, None], motion.mT[..., None, None]
+    f_v = torch.cat([f_s.expand(-1, -1, f_t.shape[2], -1, -1), f_t], dim=1)
+    for level, module in enumerate(generator.levels):
+        f_s, f_t, video = module(f_s, f_t, f_v)
+        f_v = module.fuse(f_s, f_t, video)
+        if level == generator.config.attention_after:
+            f_v = generator.attention(f_v)
+    return generator.to_rgb(f_v).tanh()
+
+
+def derivatives(function, generator: g3an.Generator, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    video = function(*inputs)
+    loss = (video * torch.linspace(-1, 1, video.numel(), dtype=video.dtype).view_as(video)).sum()
+    return [video, *torch.autograd.grad(loss, [*inputs, *generator.parameters()])]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"attention_after": 1},
+        {"attention_after": 0, "convolution": "2+1d"},
+        {"convolution": "3d", "spectral_norm": True},
+        {"temporal_stream": False},
+        {"spatial_stream": False, "attention_after": 2},
+    ],
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_appearance_is_convolved_once_and_nothing_changes(training, changes, rng):
+    """Values and gradients in float64 are those of joint maps; in training, of their norms and singular vectors too."""
+    generator = small(widths=(8, 8, 8, 8, 4), **changes).double().train(training)
+    inputs = [value.double().requires_grad_() for value in noise(generator, rng, length=2)]
+    if generator.config.attention_after is not None:
+        nn.init.ones_(generator.attention.tsa.gamma)
+        nn.init.ones_(generator.attention.ssa.gamma)
+    state = {key: value.clone() for key, value in generator.state_dict().items()}
+    ours = derivatives(generator, generator, inputs)
+    moved = {key: value.clone() for key, value in generator.state_dict().items()}
+    generator.load_state_dict(state)
+    theirs = derivatives(lambda *given: with_joint_maps(generator, *given), generator, inputs)
+    for a, b in zip([*ours, *moved.values()], [*theirs, *generator.state_dict().values()], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-10, atol=1e-10)
+
+
+def test_less_is_computed_than_with_joint_maps(rng):
+    generator = g3an.Generator(g3an.GeneratorConfig(attention_after=None)).eval()
+    inputs = noise(generator, rng, 1)
+    flops = []
+    for function in (generator, lambda *given: with_joint_maps(generator, *given)):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            function(*inputs)
+        flops.append(counter.get_total_flops())
+    assert flops[0] < 0.9 * flops[1]
+
+
+@pytest.mark.parametrize("kind", ["1+2d", "3d"])
+def test_folded_generator_is_the_generator_in_eval_mode(kind, rng):
+    generator = small(attention_after=1, spectral_norm=True, convolution=kind).double()
+    nn.init.ones_(generator.attention.ssa.gamma)
+    inputs = [value.double() for value in noise(generator, rng)]
+    generator(*inputs)  # gives the norms statistics
+    folded = fold_for_inference(generator)
+    assert not any(isinstance(layer, nn.BatchNorm3d) for layer in folded.modules())
+    torch.testing.assert_close(folded(*inputs), generator.eval()(*inputs), rtol=1e-10, atol=1e-10)

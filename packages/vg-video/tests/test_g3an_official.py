@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
+from vg_layers import fold_for_inference
 from vg_video.g3an import official
 
 DATA = Path(__file__).parent / "data" / "g3an"
@@ -87,9 +89,14 @@ def close(found: torch.Tensor, wanted: torch.Tensor) -> None:
 
 
 def check_generator(folder: Path) -> None:
-    data = tensors(folder / "data.npz")
     generator = official.load(checkpoint(folder), "generator")
     assert not generator.training
+    check_outputs(generator, folder)
+    check_outputs(fold_for_inference(generator), folder)
+
+
+def check_outputs(generator: nn.Module, folder: Path) -> None:
+    data = tensors(folder / "data.npz")
     appearance, motion = data["za"].flatten(1), data["zm"].flatten(2).mT
     with torch.inference_mode():
         video = generator(appearance, motion)

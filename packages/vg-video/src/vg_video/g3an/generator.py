@@ -1,8 +1,10 @@
 """The three-stream generator of G3AN: five G3 modules and F-SA (4.3.1)."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import torch
 from einops import repeat
@@ -11,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from vg_layers import FactorizedAttention
 from vg_layers.conv import (
+    FrameConv,
     SpatialTransposedConv,
     TemporalTransposedConv,
     Window,
@@ -18,7 +21,7 @@ from vg_layers.conv import (
     matched_mid_channels,
     transposed_conv,
 )
-from vg_layers.fusion import fuse_streams
+from vg_layers.ops.fuse_streams import add_motion, fuse_streams
 
 from vg_video.data.files import write_atomically
 from vg_video.g3an.config import SYSTEM, GeneratorConfig
@@ -68,20 +71,30 @@ class G3Module(nn.Module):
                 TemporalTransposedConv(motion, width, temporal), spectral_norm=config.spectral_norm
             )
 
-    def forward(self, appearance: Tensor, motion: Tensor, video: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map F_S (b, c_s, 1, h, w), F_T (b, c_t, t, 1, 1) and F_V (b, c_v, t, h, w) to those of this level."""
-        video = self.video(video)
+    def forward(self, appearance: Tensor, motion: Tensor, *video: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take F_S and F_T of the module before, and F_V as one map or as the `parts` it consists of.
+
+        Returns:
+            F_S (b, c_s, 1, h, w), F_T (b, c, t, 1, 1) and F_V' (b, c, t, h, w) of this level, not fused yet.
+        """
         if self.spatial:
             appearance = self.spatial(appearance)
         if self.temporal:
             motion = self.temporal(motion)
+        return appearance, motion, self.video(*video)
+
+    def parts(self, appearance: Tensor, motion: Tensor, video: Tensor) -> tuple[Tensor, ...]:
+        """Fuse the streams of this level but for the joining along channels, which a convolution does without."""
+        if self.temporal:
+            video = add_motion(video, motion)
+        return (appearance, video) if self.spatial else (video,)
+
+    def fuse(self, appearance: Tensor, motion: Tensor, video: Tensor) -> Tensor:
+        """Fuse the streams of this level to F_V, (b, c_s + c, t, h, w)."""
         if self.spatial and self.temporal:
-            video = fuse_streams(video, appearance, motion)
-        elif self.spatial:
-            video = torch.cat([appearance.expand(-1, -1, video.shape[2], -1, -1), video], dim=1)
-        elif self.temporal:
-            video = video + motion
-        return appearance, motion, video
+            return fuse_streams(video, appearance, motion)
+        parts = self.parts(appearance, motion, video)
+        return torch.cat([part.expand(-1, -1, video.shape[2], -1, -1) for part in parts], dim=1)
 
 
 class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=["video-generation", "g3an"]):
@@ -105,7 +118,7 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
                     video, spectral_norm=config.spectral_norm, official_reshape=config.official_reshape
                 )
         self.levels = nn.ModuleList(levels)
-        self.to_rgb = nn.Conv3d(video, 3, (1, 3, 3), padding=(0, 1, 1))
+        self.to_rgb = FrameConv(video, 3, Window(3, padding=1))
         nn.init.normal_(self.to_rgb.weight, 0.0, 0.02)
 
     def forward(self, appearance: Tensor, motion: Tensor, label: Tensor | None = None) -> Tensor:
@@ -122,16 +135,18 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
         """
         self._check(appearance, motion, label)
         classes, length = len(self.config.classes), motion.shape[1]
-        video = torch.cat([repeat(appearance, "b d -> b l d", l=length), motion], dim=-1)
+        f_s, f_t = appearance[:, :, None, None, None], motion.mT[..., None, None]
+        f_v: tuple[Tensor, ...] = (f_s, f_t)  # maps that stand beside each other; F_S has one frame for all times
         if classes:
-            motion = torch.cat([repeat(one_hot(label, classes).to(motion), "b k -> b l k", l=length), motion], dim=-1)
-        f_s = appearance[:, :, None, None, None]
-        f_t, f_v = (x.mT[..., None, None] for x in (motion, video))
-        for level, module in enumerate(self.levels):
-            f_s, f_t, f_v = module(f_s, f_t, f_v)
+            labels = repeat(one_hot(label, classes).to(motion), "b k -> b k l 1 1", l=length)
+            f_t = torch.cat([labels, f_t], dim=1)
+        for level, module in enumerate(cast(Iterable[G3Module], self.levels)):
+            f_s, f_t, video = module(f_s, f_t, *f_v)
             if level == self.config.attention_after:
-                f_v = self.attention(f_v)
-        return self.to_rgb(f_v).tanh()
+                f_v = (self.attention(module.fuse(f_s, f_t, video)),)
+            else:
+                f_v = module.parts(f_s, f_t, video)
+        return self.to_rgb(*f_v).tanh()
 
     def _check(self, appearance: Tensor, motion: Tensor, label: Tensor | None) -> None:
         """Refuse inputs of other shapes."""
