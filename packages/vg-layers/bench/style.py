@@ -1,12 +1,15 @@
 """Operators and blocks of StyleGAN2 against the form that its official code gives them in PyTorch.
 
 The plain forms insert zeros and multiply them, filter at full size and drop what is not kept, give each sample its own
-weights in a grouped convolution, and apply bias, activation and gain one after the other.
+weights in a grouped convolution, and apply bias, activation and gain one after the other. Names say channels and side
+of the square input, of which there are 4; each case is timed without gradients, with first ones, and with second ones
+as a gradient penalty has them.
 """
 
 import math
 from collections.abc import Callable, Iterator
 
+import torch
 from harness import Case, Setting, forward, forward_backward, second_order
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +19,7 @@ from vg_layers.resample import fir_filter
 from vg_layers.residual import ResidualDownBlock
 from vg_layers.style import StyledConv, SynthesisBlock, ToRGB, modulated_conv2d
 
-ORDERS = {"forward": forward, "forward+backward": forward_backward, "second order": second_order}
+ORDERS = {"fwd": forward, "fwd+bwd": forward_backward, "2nd order": second_order}
 
 
 def plain_upfirdn2d(
@@ -94,7 +97,7 @@ class PlainResidualDownBlock(nn.Module):
 
 
 def cases(setting: Setting) -> Iterator[Case]:
-    batch, channels, size = (2, 8, 8) if setting.tiny else (8, 256, 64)
+    batch, channels, size = (2, 8, 8) if setting.tiny else (4, 256, 64)
     yield from upfirdn2d_cases(setting, batch, channels, size)
     yield from layer_cases(setting, batch, channels, size)
     yield from block_cases(setting, batch, channels, size)
@@ -102,21 +105,21 @@ def cases(setting: Setting) -> Iterator[Case]:
 
 def upfirdn2d_cases(setting: Setting, batch: int, channels: int, size: int) -> Iterator[Case]:
     filter = fir_filter().to(setting.device, setting.dtype)
-    rows = {
-        "up 2": (channels, size // 2, {"up": 2, "padding": (2, 1, 2, 1), "gain": 4}),
-        "up 2, color": (3, size // 2, {"up": 2, "padding": (2, 1, 2, 1), "gain": 4}),
-        "down 2": (channels, size, {"down": 2, "padding": (1, 1, 1, 1)}),
-        "blur before a strided convolution": (channels, size, {"padding": (2, 2, 2, 2)}),
-        "blur after a transposed convolution": (channels, size + 1, {"padding": (1, 1, 1, 1), "gain": 4}),
-        "blur that keeps the size": (channels, size, {"padding": (2, 1, 2, 1)}),
-    }
-    for name, (c, side, options) in rows.items():
+    rows = [
+        ("up 2", channels, size // 2, {"up": 2, "padding": (2, 1, 2, 1), "gain": 4}),
+        ("up 2", 3, size // 2, {"up": 2, "padding": (2, 1, 2, 1), "gain": 4}),
+        ("down 2", channels, size, {"down": 2, "padding": (1, 1, 1, 1)}),
+        ("blur before conv", channels, size, {"padding": (2, 2, 2, 2)}),
+        ("blur after deconv", channels, size + 1, {"padding": (1, 1, 1, 1), "gain": 4}),
+        ("blur, same size", channels, size, {"padding": (2, 1, 2, 1)}),
+    ]
+    for name, c, side, options in rows:
         x = setting.randn(batch, c, side, side)
         forms = {
             "plain": lambda x, options=options: plain_upfirdn2d(x, filter, **options),
             "ours": lambda x, options=options: upfirdn2d(x, filter, **options),
         }
-        yield from in_all_orders(f"upfirdn2d {name}, {batch}x{c}x{side}x{side}", forms, x)
+        yield from in_all_orders(f"upfirdn2d {name} {c}x{side}", forms, x, moved=moved_bytes(forms["ours"], x))
 
 
 def layer_cases(setting: Setting, batch: int, channels: int, size: int) -> Iterator[Case]:
@@ -126,7 +129,7 @@ def layer_cases(setting: Setting, batch: int, channels: int, size: int) -> Itera
         "plain": lambda x, b: plain_bias_act(x, b, math.sqrt(2)),
         "ours": lambda x, b: bias_act(x, b, act="lrelu"),
     }
-    yield from in_all_orders(f"bias_act lrelu, {batch}x{channels}x{size}x{size}", forms, x, b)
+    yield from in_all_orders(f"bias_act lrelu {channels}x{size}", forms, x, b, moved=moved_bytes(forms["ours"], x, b))
     for kernel, up, c_out in ((3, 1, channels), (3, 2, channels // 2), (1, 1, 3)):
         side, demodulate = size // 2, kernel > 1
         x, styles = setting.randn(batch, channels, side, side), setting.randn(batch, channels)
@@ -140,7 +143,7 @@ def layer_cases(setting: Setting, batch: int, channels: int, size: int) -> Itera
             padding = w.shape[-1] // 2
             return modulated_conv2d(x, w, s, filter=filter, padding=padding, flip_weight=options["up"] == 1, **options)
 
-        name = f"modulated_conv2d {kernel}x{kernel} up {up}, {batch}x{channels}x{side}x{side} to {c_out}"
+        name = f"modulated_conv2d {kernel}x{kernel} up {up} {channels}x{side} to {c_out}"
         flops = 2 * batch * side**2 * channels * c_out * kernel**2
         yield from in_all_orders(name, {"plain": plain, "ours": ours}, x, weight, styles, flops=flops)
 
@@ -153,14 +156,14 @@ def block_cases(setting: Setting, batch: int, channels: int, size: int) -> Itera
     block = SynthesisBlock(channels, channels // 2, 512).to(setting.device, setting.dtype)
     forms = {"plain": PlainSynthesisBlock(block), "ours": ImageOf(block)}
     flops = 2 * batch * side**2 * 9 * (channels * channels // 2 + 4 * (channels // 2) ** 2)
-    name = f"synthesis block, {batch}x{channels}x{side}x{side} to {channels // 2}"
+    name = f"synthesis block {channels}x{side} to {channels // 2}"
     yield from in_all_orders(name, forms, x, w, image, flops=flops)
 
     x = setting.randn(batch, channels // 2, size, size)
     down = ResidualDownBlock(channels // 2, channels).to(setting.device, setting.dtype)
     forms = {"plain": PlainResidualDownBlock(down), "ours": down}
     flops = 2 * batch * side**2 * 9 * (4 * (channels // 2) ** 2 + channels * channels // 2)
-    name = f"residual block, {batch}x{channels // 2}x{size}x{size} to {channels}"
+    name = f"residual block {channels // 2}x{size} to {channels}"
     yield from in_all_orders(name, forms, x, flops=flops)
 
 
@@ -175,11 +178,17 @@ class ImageOf(nn.Module):
         return self.block(x, w, image)[1]
 
 
+def moved_bytes(function: Callable[..., Tensor], *inputs: Tensor) -> float:
+    """Bytes that the values take to read and to write."""
+    with torch.no_grad():
+        return sum(tensor.numel() * tensor.element_size() for tensor in (*inputs, function(*inputs)))
+
+
 def in_all_orders(
-    name: str, functions: dict[str, Callable[..., Tensor]], *inputs: Tensor, flops: float = 0.0
+    name: str, functions: dict[str, Callable[..., Tensor]], *inputs: Tensor, flops: float = 0.0, moved: float = 0.0
 ) -> Iterator[Case]:
-    """The values alone, with first gradients, and with second ones."""
+    """The values alone, with first gradients, and with second ones; arithmetic is known of the former two."""
     for order, form in ORDERS.items():
         forms = {key: form(function, *inputs) for key, function in functions.items()}
-        first = {"forward": 1, "forward+backward": 3}.get(order, 0)  # so many times the products of the values
-        yield Case(name=f"{name}, {order}", forms=forms, flops=flops * first)
+        products, passes = {"fwd": (1, 1), "fwd+bwd": (3, 2), "2nd order": (0, 0)}[order]
+        yield Case(name=f"{name}, {order}", forms=forms, flops=flops * products, moved=moved * passes)
