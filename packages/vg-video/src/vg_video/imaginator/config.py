@@ -6,10 +6,6 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vg_video.g3an.config import ImageDiscriminatorConfig
-
-__all__ = ["FRAMES", "RESOLUTION", "SYSTEM", "GeneratorConfig", "ImageDiscriminatorConfig", "VideoDiscriminatorConfig"]
-
 SYSTEM = "imaginator"
 RESOLUTION = 64  # pixels (3.4.1)
 FRAMES = 32  # of a clip (3.4.3)
@@ -57,6 +53,16 @@ class VideoDiscriminatorConfig:
     def __post_init__(self) -> None:
         _at_least(self, 1, "width")
         _at_least(self, 0, "classes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDiscriminatorConfig:
+    """The image discriminator (3.3.2, table 3.2)."""
+
+    width: int = 64  # channels of the first layer
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "width")
 
 
 def _at_least(config: Any, least: int, name: str) -> None:

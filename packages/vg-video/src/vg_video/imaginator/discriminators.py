@@ -1,17 +1,17 @@
-"""The two-stream discriminator of ImaGINator: one net for clips, one for frames (3.3.2, tables 3.2 and 3.3).
+"""The two-stream discriminator of ImaGINator: one net for clips, one for frames (3.3.2, tables 3.2 and 3.3)."""
 
-`ImageDiscriminator` of `vg_video.g3an` is the net of table 3.2; both systems share it.
-"""
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
-from vg_video.g3an.discriminators import SLOPE, ImageDiscriminator
 from vg_video.g3an.labels import one_hot
-from vg_video.imaginator.config import FRAMES, RESOLUTION, VideoDiscriminatorConfig
+from vg_video.imaginator.config import FRAMES, RESOLUTION, ImageDiscriminatorConfig, VideoDiscriminatorConfig
+from vg_video.spectral import spectral_norm
 
-__all__ = ["AuxiliaryVideoDiscriminator", "ImageDiscriminator", "VideoDiscriminator"]
+C = TypeVar("C", nn.Conv2d, nn.Conv3d)
+
+SLOPE = 0.2  # of the leaky ReLUs
 
 
 class VideoDiscriminator(nn.Module):
@@ -37,7 +37,8 @@ class VideoDiscriminator(nn.Module):
         classes = self.config.classes
         if label is not None and not classes:
             raise ValueError(f"label={label.tolist()}, but the video discriminator has no classes")
-        features = self.first(_checked(video))
+        _check(video)
+        features = self.first(video)
         if classes:
             maps = one_hot(label, classes).to(features)[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
             features = torch.cat([features, maps], dim=1)
@@ -63,38 +64,62 @@ class AuxiliaryVideoDiscriminator(nn.Module):
         Raises:
             ValueError: for another shape.
         """
-        logits = self.rest(self.first(_checked(video))).flatten(1)
+        _check(video)
+        logits = self.rest(self.first(video)).flatten(1)
         return logits[:, 0], logits[:, 1:]
 
 
+class ImageDiscriminator(nn.Module):
+    """Frames to logits; it never sees a label (table 3.2, figure 3.6)."""
+
+    def __init__(self, config: ImageDiscriminatorConfig) -> None:
+        super().__init__()
+        w = config.width
+        self.net = nn.Sequential(
+            *_layer(nn.Conv2d(3, w, 4, 2, 1)),
+            *_layer(nn.Conv2d(w, 2 * w, 4, 2, 1)),
+            *_layer(nn.Conv2d(2 * w, 4 * w, 4, 2, 1)),
+            *_layer(nn.Conv2d(4 * w, 8 * w, 4, 2, 1)),
+            _conv(nn.Conv2d(8 * w, 1, 4)),
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Judge frames in [-1, 1], (b, 3, 64, 64): logits, (b,), above 0 for "real".
+
+        Raises:
+            ValueError: for another shape.
+        """
+        if frames.shape != (len(frames), 3, RESOLUTION, RESOLUTION):
+            raise ValueError(f"frames has shape {tuple(frames.shape)}, wanted (b, 3, {RESOLUTION}, {RESOLUTION})")
+        return self.net(frames).flatten()
+
+
 def _first(width: int) -> nn.Sequential:
-    return nn.Sequential(*_halving(3, width))
+    return nn.Sequential(*_layer(nn.Conv3d(3, width, 4, 2, 1)))
 
 
 def _rest(width: int, *, labels: int, outputs: int) -> nn.Sequential:
     """The layers after the first; the last one sees two frames of 4 x 4 pixels."""
     return nn.Sequential(
-        *_halving(width + labels, 2 * width),
-        *_halving(2 * width, 4 * width),
-        *_halving(4 * width, 8 * width),
-        _spectral(nn.Conv3d(8 * width, outputs, (2, 4, 4))),
+        *_layer(nn.Conv3d(width + labels, 2 * width, 4, 2, 1)),
+        *_layer(nn.Conv3d(2 * width, 4 * width, 4, 2, 1)),
+        *_layer(nn.Conv3d(4 * width, 8 * width, 4, 2, 1)),
+        _conv(nn.Conv3d(8 * width, outputs, (2, 4, 4))),
     )
 
 
-def _halving(before: int, after: int) -> list[nn.Module]:
-    """A layer that halves time, height and width."""
-    return [_spectral(nn.Conv3d(before, after, 4, 2, 1)), nn.LeakyReLU(SLOPE, inplace=True)]
+def _layer(conv: C) -> list[nn.Module]:
+    return [_conv(conv), nn.LeakyReLU(SLOPE, inplace=True)]
 
 
-def _spectral(conv: nn.Conv3d) -> nn.Module:
+def _conv(conv: C) -> C:
     """The convolution with Kaiming weights and no offset, spectrally normalized."""
     nn.init.kaiming_normal_(conv.weight, SLOPE)
-    nn.init.zeros_(conv.bias)
-    return parametrizations.spectral_norm(conv)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return spectral_norm(conv)
 
 
-def _checked(video: Tensor) -> Tensor:
-    """The clips in channels_last_3d memory, of the wanted shape."""
+def _check(video: Tensor) -> None:
     if video.shape != (len(video), 3, FRAMES, RESOLUTION, RESOLUTION):
         raise ValueError(f"video has shape {tuple(video.shape)}, wanted (b, 3, {FRAMES}, {RESOLUTION}, {RESOLUTION})")
-    return video.contiguous(memory_format=torch.channels_last_3d)
