@@ -43,7 +43,7 @@ class _SelfAttention(nn.Module):
         if self.official_reshape:
             b, c, t, h, w = x.shape
             y = y.permute(self.memory).reshape(b, h, w, c, t).permute(0, 3, 4, 1, 2)
-        return x + self.gamma * y  # eq. 4.2, eq. 4.4
+        return torch.addcmul(x, self.gamma, y)  # x + gamma y of eq. 4.2 and eq. 4.4, in one pass
 
 
 class TemporalAttention(_SelfAttention):
