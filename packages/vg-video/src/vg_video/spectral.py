@@ -39,10 +39,11 @@ class _SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         matrix = weight.flatten(1)
-        if self.training:
-            self._iterate(matrix)
-        u, v = self._u.clone(), self._v.clone()  # the next forward changes them, this one's backward wants them as is
-        return weight / torch.dot(u, matrix @ v)
+        with torch.autocast(weight.device.type, enabled=False):  # a norm of three digits would scale all there is
+            if self.training:
+                self._iterate(matrix)
+            u, v = self._u.clone(), self._v.clone()  # the next forward changes them; this one's backward needs these
+            return weight / torch.dot(u, matrix @ v)
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:
