@@ -1,4 +1,4 @@
-"""Benches of vg-layers: each form of a computation against the plain one, in the same run.
+"""Benches of all packages: each form of a computation against the plain one, in the same run.
 
     python packages/vg-layers/bench                          all of them, into docs/benchmarks/
     python packages/vg-layers/bench attention --threads 2    one of them
@@ -11,18 +11,21 @@ Run it on a quiet machine.
 """
 
 import argparse
-import importlib
+import importlib.util
 import os
 import platform
 import sys
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from harness import Setting, run, save, unit
 
 HERE = Path(__file__).resolve().parent
-BENCHES = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in ("__main__", "harness"))
+BENCHES = {
+    path.stem: path for path in sorted(HERE.parents[1].glob("*/bench/*.py")) if path.stem not in ("__main__", "harness")
+}
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.repeats < 7:
         parser.error(f"--repeats {options.repeats} is too few for a median: at least 7")
-    if unknown := sorted(set(options.benches) - set(BENCHES)):
+    if unknown := sorted(set(options.benches) - BENCHES.keys()):
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # the profiler reports its own start and stop otherwise
@@ -58,9 +61,20 @@ def main() -> None:
         unit_seconds = unit(setting)
         about = describe(options, name, unit_seconds)
         print(f"\n{name}: " + ", ".join(f"{key} {value}" for key, value in about.items()))
-        rows = run(importlib.import_module(name).cases(setting), setting, unit_seconds)
+        rows = run(load(BENCHES[name]).cases(setting), setting, unit_seconds)
         if not options.no_save:
-            save(rows, about, options.out / f"layers-{name}-{setting.device.type}-{options.dtype}.json")
+            package = BENCHES[name].parents[1].name.removeprefix("vg-")
+            save(rows, about, options.out / f"{package}-{name}-{setting.device.type}-{options.dtype}.json")
+
+
+def load(path: Path) -> ModuleType:
+    """The bench in a file, which finds the harness beside this file."""
+    spec = importlib.util.spec_from_file_location(f"bench_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def describe(options: argparse.Namespace, name: str, unit_seconds: float) -> dict[str, object]:

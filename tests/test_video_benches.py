@@ -1,0 +1,25 @@
+"""The benches of vg-video run, at tiny sizes, and their forms compute the same; vg-layers has the harness."""
+
+import importlib
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).resolve().parents[1] / "packages" / "vg-layers" / "bench"
+
+
+@pytest.mark.parametrize("name", ["g3an", "imaginator"])
+def test_bench_runs_and_its_forms_compute_the_same(name, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(HARNESS)
+    harness = importlib.import_module("harness")
+    monkeypatch.setattr(harness, "SAMPLE_SECONDS", 0)
+    monkeypatch.setattr(harness, "UNIT", 64)
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "9")
+    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny", "--repeats", "7", "--out", str(tmp_path)])
+    runpy.run_path(str(HARNESS), run_name="__main__")
+    rows = json.loads((tmp_path / f"video-{name}-cpu-float32.json").read_text())["rows"]
+    assert rows
+    assert max(row["difference"] for row in rows) < 1e-3
