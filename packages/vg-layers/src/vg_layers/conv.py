@@ -68,9 +68,9 @@ class TransposedConv(nn.ConvTranspose3d):
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
         _, stride, padding = self.temporal
         if self.spatial == Window(1):
-            return temporal_deconv(x, weight[..., 0, 0], self.bias, stride=stride, padding=padding)
+            return temporal_deconv(x, weight.flatten(2), self.bias, stride=stride, padding=padding)
         if self.temporal == Window(1):
-            return self._each_frame(x, weight[:, :, 0], self.bias)
+            return self._each_frame(x, weight.squeeze(2), self.bias)
         taps = self._taps(x, weight)
         y = overlap(taps.flatten(2, 3), stride, padding).unflatten(2, taps.shape[2:4]).movedim(-1, 1)
         return y if self.bias is None else y + self.bias[:, None, None, None]
@@ -139,7 +139,7 @@ class FrameConv(nn.Conv3d):
         return y if still is None else _add(y, self._each_frame(*still, None))
 
     def _each_frame(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        y = F.conv2d(_frames(x), weight[:, :, 0], bias, self.stride[1:], self.padding[1:])
+        y = F.conv2d(_frames(x), weight.squeeze(2), bias, self.stride[1:], self.padding[1:])
         return _clip(y.contiguous(memory_format=torch.channels_last), x.shape[2])
 
 
