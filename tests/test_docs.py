@@ -39,9 +39,11 @@ def modules() -> list[str]:
     names = []
     for source in [*ROOT.glob("packages/*/src"), *ROOT.glob("apps/*/src")]:
         for path in source.rglob("*.py"):
-            parts = path.relative_to(source).with_suffix("").parts
-            if not any(part.startswith("_") for part in parts):
-                names.append(".".join(parts))
+            *parts, last = path.relative_to(source).with_suffix("").parts
+            if parts[1:2] == ["ops"] and len(parts) == 3:  # an op is one module: its folder
+                names += [".".join(parts)] * (last == "__init__")
+            elif not last.startswith("_"):
+                names.append(".".join([*parts, last]))
     return sorted(names)
 
 
