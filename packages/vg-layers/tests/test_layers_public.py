@@ -6,17 +6,76 @@ from types import ModuleType
 
 import vg_layers
 
-PUBLIC = """
-AdversarialLoss BEGAN BankMode BankOrder ConvBlock ConvKind DRAGAN DRAGANPenalty Ema Engine EqualizedConv2d
-EqualizedLinear FactorizedAttention FrameConv HingeGAN LSGAN LossKind MMGAN MappingNetwork MotionBank NSGAN
-PathLengthPenalty Penalty R1Penalty ResidualDiscriminator ResidualDownBlock SampleLayerNorm SingleDevice
-SpatialAttention SpatialTransposedConv Step StyledConv SynthesisBlock TemporalAttention TemporalTransposedConv ToRGB
-TransposedConv WGAN WGANGP WGANGPPenalty Window adaptive_instance_norm adversarial_loss bias_act clip_singular_values_
-consistent_augment conv2d_resample conv_block discriminator_loss factorized_attention fir_filter fold_for_inference
-fuse_streams generator_loss matched_mid_channels minibatch_std modulated_conv2d motion_path pixel_norm r1_penalty
-reconstruction_error sample_frames sampled_nce spatio_temporal_fusion temporal_deconv transposed_conv upfirdn2d
-upsample2d
-""".split()
+PUBLIC = [
+    "AdversarialLoss",
+    "BEGAN",
+    "BankMode",
+    "BankOrder",
+    "ConvBlock",
+    "ConvKind",
+    "DRAGAN",
+    "DRAGANPenalty",
+    "Ema",
+    "Engine",
+    "EqualizedConv2d",
+    "EqualizedLinear",
+    "FactorizedAttention",
+    "FrameConv",
+    "HingeGAN",
+    "LSGAN",
+    "LossKind",
+    "MMGAN",
+    "MappingNetwork",
+    "MotionBank",
+    "NSGAN",
+    "PathLengthPenalty",
+    "Penalty",
+    "R1Penalty",
+    "ResidualDiscriminator",
+    "ResidualDownBlock",
+    "SampleLayerNorm",
+    "SingleDevice",
+    "SpatialAttention",
+    "SpatialTransposedConv",
+    "Step",
+    "StyledConv",
+    "SynthesisBlock",
+    "TemporalAttention",
+    "TemporalTransposedConv",
+    "ToRGB",
+    "TransposedConv",
+    "WGAN",
+    "WGANGP",
+    "WGANGPPenalty",
+    "Window",
+    "adaptive_instance_norm",
+    "adversarial_loss",
+    "bias_act",
+    "clip_singular_values_",
+    "consistent_augment",
+    "conv2d_resample",
+    "conv_block",
+    "discriminator_loss",
+    "factorized_attention",
+    "fir_filter",
+    "fold_for_inference",
+    "fuse_streams",
+    "generator_loss",
+    "matched_mid_channels",
+    "minibatch_std",
+    "modulated_conv2d",
+    "motion_path",
+    "pixel_norm",
+    "r1_penalty",
+    "reconstruction_error",
+    "sample_frames",
+    "sampled_nce",
+    "spatio_temporal_fusion",
+    "temporal_deconv",
+    "transposed_conv",
+    "upfirdn2d",
+    "upsample2d",
+]
 
 
 def test_public_list_is_complete():
