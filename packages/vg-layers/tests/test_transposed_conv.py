@@ -301,7 +301,9 @@ def test_a_repeated_map_costs_as_much_as_a_moving_one_of_one_frame(temporal):
     [
         ([(1, 2, 3, 4, 4), (1, 2, 3, 4, 4)], r"the maps have 2 \+ 2 channels; wanted 5 together"),
         ([(1, 4, 3, 4, 4)], "the maps have 4 channels; wanted 5 together"),
-        ([(1, 2, 3, 4, 4), (1, 3, 2, 4, 4)], r"the maps have \[3, 2\] frames; wanted 3 each, or 1 for all times"),
+        ([(1, 2, 3, 4, 4), (1, 3, 2, 4, 4)], r"\(1, 3, 2, 4, 4\); wanted equal b, h and w, and 3 frames or 1"),
+        ([(1, 2, 1, 1, 1), (1, 3, 2, 4, 4)], r"shapes \(1, 2, 1, 1, 1\), \(1, 3, 2, 4, 4\); wanted equal b, h and w"),
+        ([(1, 2, 1, 4, 4), (2, 3, 2, 4, 4)], "wanted equal b, h and w"),
     ],
 )
 @pytest.mark.parametrize("layer", [TemporalTransposedConv, SpatialTransposedConv, FrameConv])
@@ -314,3 +316,16 @@ def test_maps_that_do_not_fit_are_refused(layer, shapes, message):
 def test_an_empty_batch_is_accepted(kind):
     layer = transposed_conv(5, 3, kind=kind, temporal=Window(4, 2, 1), spatial=Window(4, 2, 1), norm=False).eval()
     assert layer(torch.zeros(0, 2, 1, 4, 4), torch.zeros(0, 3, 2, 4, 4)).shape == (0, 3, 4, 8, 8)
+
+
+@pytest.mark.parametrize("kind", layers_of_all_kinds(1))
+def test_autocast_computes_in_the_lower_precision(kind, rng):
+    layer = layers_of_all_kinds(5)[kind].eval()
+    maps = torch.randn(2, 2, 1, 4, 4, generator=rng), torch.randn(2, 3, 3, 4, 4, generator=rng)
+    expected = layer(*maps)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(*maps)
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y.float(), expected, rtol=3e-2, atol=3e-2)
+    y.sum().backward()
+    assert all(p.grad.dtype == torch.float32 for p in layer.parameters())

@@ -73,7 +73,7 @@ class TransposedConv(nn.ConvTranspose3d):
             return self._each_frame(x, weight.squeeze(2), self.bias)
         taps = self._taps(x, weight)
         y = overlap(taps.flatten(2, 3), stride, padding).unflatten(2, taps.shape[2:4]).movedim(-1, 1)
-        return y if self.bias is None else y + self.bias[:, None, None, None]
+        return y if self.bias is None else y + self.bias[:, None, None, None].to(y)
 
     def _at_all_times(self, x: Tensor, weight: Tensor, frames: int) -> Tensor:
         """What x, (b, c, 1, h, w), adds to the result when it is repeated over so many frames.
@@ -264,12 +264,16 @@ def _moving_and_still(
         raise ValueError(f"the maps have {found} channels; wanted {weight.shape[dim]} together")
     if len(maps) == 1:
         return (maps[0], weight), None
-    frames = [x.shape[2] for x in maps]
-    if not {1, max(frames)}.issuperset(frames):
-        raise ValueError(f"the maps have {frames} frames; wanted {max(frames)} each, or 1 for all times")
+    frames = max(x.shape[2] for x in maps)
+    places = {(x.shape[0], *x.shape[3:]) for x in maps}
+    if len(places) > 1 or any(x.shape[2] not in (1, frames) for x in maps):
+        found = ", ".join(str(tuple(x.shape)) for x in maps)
+        raise ValueError(
+            f"the maps have shapes {found}; wanted equal b, h and w, and {frames} frames or 1 for all times"
+        )
     pairs = list(zip(maps, weight.split(channels, dim), strict=True))
-    still = [pair for pair in pairs if pair[0].shape[2] < max(frames)]
-    moving = [pair for pair in pairs if pair[0].shape[2] == max(frames)]
+    still = [pair for pair in pairs if pair[0].shape[2] < frames]
+    moving = [pair for pair in pairs if pair[0].shape[2] == frames]
     return _joined(moving, dim), _joined(still, dim) if still else None
 
 
