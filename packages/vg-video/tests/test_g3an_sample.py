@@ -1,7 +1,7 @@
 import pytest
 import torch
 from vg_video import g3an
-from vg_video.g3an.labels import class_index
+from vg_video.labels import class_index
 
 CLASSES = ("bend", "wave1", "wave2")
 

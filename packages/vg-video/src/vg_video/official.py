@@ -1,6 +1,6 @@
 """Checkpoints of released code as nets of this package: what all systems share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TypeVar
@@ -16,12 +16,27 @@ M = TypeVar("M", bound=nn.Module)
 Source = str | Path | Mapping[str, Tensor | np.ndarray]
 State = dict[str, Tensor]
 Names = Iterable[tuple[str, str]]  # our name of a piece of a key, and the released code's
+Builders = Mapping[str, tuple[Callable[[State], nn.Module], Names]]  # by part: the net for a state, and its names
 
 SPECTRAL_NORM = (
     ("parametrizations.weight.original", "weight_orig"),
     ("parametrizations.weight.0._u", "weight_u"),
     ("parametrizations.weight.0._v", "weight_v"),
 )
+
+
+def load_part(source: Source, part: str, builders: Builders) -> nn.Module:
+    """Build the net that a checkpoint holds, fill it, and return it in eval mode.
+
+    Raises:
+        FileNotFoundError: if the file is not there.
+        ValueError: if the part is unknown, the file cannot be read, or a key is missing, unknown or of another shape.
+    """
+    if part not in builders:
+        raise ValueError(f"part={part!r}, wanted one of {', '.join(builders)}")
+    build, names = builders[part]
+    state = read_state(source)
+    return fill(build(state), state, names, part)
 
 
 def read_state(source: Source) -> State:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from vg_video.g3an.config import MIN_FRAMES, RESOLUTION, ImageDiscriminatorConfig, VideoDiscriminatorConfig
-from vg_video.g3an.labels import one_hot
+from vg_video.labels import one_hot
 
 Norm = Literal["batch", "spectral", "none"]
 Size = tuple[int, ...]

@@ -1,15 +1,12 @@
 """The three-stream generator of G3AN: five G3 modules and F-SA (4.3.1)."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import torch
 from einops import repeat
 from huggingface_hub import PyTorchModelHubMixin
-from safetensors.torch import save
 from torch import Tensor, nn
 from vg_layers import FactorizedAttention
 from vg_layers.conv import (
@@ -23,9 +20,9 @@ from vg_layers.conv import (
 )
 from vg_layers.ops.fuse_streams import add_motion, fuse_streams
 
-from vg_video.data.files import write_atomically
 from vg_video.g3an.config import SYSTEM, GeneratorConfig
-from vg_video.g3an.labels import one_hot
+from vg_video.labels import one_hot
+from vg_video.saving import save_model
 
 # Windows of the five modules: along time 1 -> 4 -> 8 -> 16 -> 16 -> 16 frames, along space 1 -> 4 -> ... -> 64 pixels.
 DOUBLE = Window(4, 2, 1)
@@ -159,8 +156,5 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
             raise ValueError(f"label={label.tolist()}, but the model was trained without labels: leave it out")
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write config.json and model.safetensors, each whole or not at all."""
-        weights = save({key: value.contiguous() for key, value in self.state_dict().items()})
-        write_atomically(save_directory / "model.safetensors", weights)
-        config = json.dumps({"system": SYSTEM, **asdict(self.config)}, indent=2) + "\n"
-        write_atomically(save_directory / "config.json", config.encode())
+        """What the mixin calls."""
+        save_model(save_directory, self, SYSTEM, self.config)

@@ -1,6 +1,5 @@
 """Checkpoints of the released code (wyhsirius/g3an-project @74764fd) as nets of this package."""
 
-from collections.abc import Callable
 from typing import Literal, cast
 
 from torch import nn
@@ -9,7 +8,7 @@ from vg_layers import FactorizedAttention
 from vg_video.g3an.config import GeneratorConfig, ImageDiscriminatorConfig, VideoDiscriminatorConfig
 from vg_video.g3an.discriminators import ImageDiscriminator, VideoDiscriminator
 from vg_video.g3an.generator import Generator
-from vg_video.official import SPECTRAL_NORM, Names, Source, State, fill, read_state, size
+from vg_video.official import SPECTRAL_NORM, Builders, Source, State, load_part, size
 
 Part = Literal["generator", "video_discriminator", "image_discriminator", "attention"]
 
@@ -45,17 +44,13 @@ def load(source: Source, part: Part) -> nn.Module:
         FileNotFoundError: if the file is not there.
         ValueError: if the file cannot be read, or a key is missing, unknown or of another shape; it names the key.
     """
-    builders: dict[str, tuple[Callable[[State], nn.Module], Names]] = {
+    builders: Builders = {
         "generator": (_generator, GENERATOR),
         "video_discriminator": (_video_discriminator, VIDEO_DISCRIMINATOR),
         "image_discriminator": (_image_discriminator, SPECTRAL_NORM),
         "attention": (_attention, ATTENTION),
     }
-    if part not in builders:
-        raise ValueError(f"part={part!r}, wanted one of {', '.join(builders)}")
-    build, names = builders[part]
-    state = read_state(source)
-    return fill(build(state), state, names, part)
+    return load_part(source, part, builders)
 
 
 def _generator(state: State) -> Generator:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vg_video.g3an.config import motion_length
 from vg_video.g3an.generator import Generator
-from vg_video.g3an.labels import class_index
+from vg_video.labels import class_index
 from vg_video.seeds import seeded
 
 

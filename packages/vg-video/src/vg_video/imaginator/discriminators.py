@@ -5,8 +5,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from vg_video.g3an.labels import one_hot
 from vg_video.imaginator.config import FRAMES, RESOLUTION, ImageDiscriminatorConfig, VideoDiscriminatorConfig
+from vg_video.labels import one_hot
 from vg_video.spectral import spectral_norm
 
 C = TypeVar("C", nn.Conv2d, nn.Conv3d)

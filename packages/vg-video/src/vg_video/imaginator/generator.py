@@ -1,21 +1,18 @@
 """ImaGINator's generator: an image encoder, and a video decoder that keeps looking at the encoder's maps (3.3.1)."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
-from safetensors.torch import save
 from torch import Tensor, nn
 from vg_layers.conv import ConvBlock, SpatialTransposedConv, TemporalTransposedConv, TransposedConv, Window
 
-from vg_video.data.files import write_atomically
-from vg_video.g3an.labels import one_hot
 from vg_video.imaginator.config import RESOLUTION, SYSTEM, GeneratorConfig
+from vg_video.labels import one_hot
+from vg_video.saving import save_model
 
 # Windows of the five decoder blocks: along time 1 -> 2 -> 4 -> ... -> 32 frames, along space 1 -> 4 -> 8 -> ... -> 64.
 DOUBLE = Window(4, 2, 1)
@@ -85,11 +82,8 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
         return noise.new_zeros(b, 0)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write config.json and model.safetensors, each whole or not at all."""
-        weights = save({key: value.contiguous() for key, value in self.state_dict().items()})
-        write_atomically(save_directory / "model.safetensors", weights)
-        config = json.dumps({"system": SYSTEM, **asdict(self.config)}, indent=2) + "\n"
-        write_atomically(save_directory / "config.json", config.encode())
+        """What the mixin calls."""
+        save_model(save_directory, self, SYSTEM, self.config)
 
 
 def decoder_channels(config: GeneratorConfig) -> list[tuple[int, int]]:

@@ -1,6 +1,5 @@
 """Checkpoints of the released code (wyhsirius/ImaGINator @259c6a2) as nets of this package."""
 
-from collections.abc import Callable
 from typing import Literal
 
 from torch import nn
@@ -8,7 +7,7 @@ from torch import nn
 from vg_video.imaginator.config import GeneratorConfig, ImageDiscriminatorConfig, VideoDiscriminatorConfig
 from vg_video.imaginator.discriminators import ImageDiscriminator, VideoDiscriminator
 from vg_video.imaginator.generator import Generator
-from vg_video.official import SPECTRAL_NORM, Names, Source, State, fill, read_state, size
+from vg_video.official import SPECTRAL_NORM, Builders, Source, State, load_part, size
 
 Part = Literal["generator", "video_discriminator", "image_discriminator"]
 
@@ -36,16 +35,12 @@ def load(source: Source, part: Part) -> nn.Module:
         FileNotFoundError: if the file is not there.
         ValueError: if the file cannot be read, or a key is missing, unknown or of another shape; it names the key.
     """
-    builders: dict[str, tuple[Callable[[State], nn.Module], Names]] = {
+    builders: Builders = {
         "generator": (_generator, GENERATOR),
         "video_discriminator": (_video_discriminator, VIDEO_DISCRIMINATOR),
         "image_discriminator": (_image_discriminator, SPECTRAL_NORM),
     }
-    if part not in builders:
-        raise ValueError(f"part={part!r}, wanted one of {', '.join(builders)}")
-    build, names = builders[part]
-    state = read_state(source)
-    return fill(build(state), state, names, part)
+    return load_part(source, part, builders)
 
 
 def _generator(state: State) -> Generator:
