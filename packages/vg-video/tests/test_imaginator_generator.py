@@ -164,6 +164,19 @@ def test_label_and_noise_change_the_video_and_a_clip_depends_on_its_own_row(rng)
     assert other.shape == (2, 3, 32, 64, 64) and -1 <= other.min() < other.max() <= 1
 
 
+def test_noise_of_a_clip_has_the_length_of_the_settings_and_comes_from_the_given_draw_alone(rng):
+    generator = small(classes=LABELS)
+    assert (generator.frames, generator.resolution, generator.classes, generator.takes_image) == (32, 64, LABELS, True)
+    latents = generator.latents(32, rng.manual_seed(3))
+    assert torch.equal(latents["noise"], torch.randn(8, generator=rng.manual_seed(3)))
+    image, _, label = inputs(generator, rng, 2)
+    named = {name: torch.stack([value, value]) for name, value in latents.items()}
+    assert generator(**named, image=image, label=label).shape == (2, 3, 32, 64, 64)
+    assert small(noise_dim=0).latents(32, rng)["noise"].shape == (0,)
+    with pytest.raises(ValueError, match="frames=16, wanted 32"):
+        generator.latents(16, rng)
+
+
 @pytest.mark.parametrize(
     ("image", "noise", "label", "message"),
     [

@@ -4,7 +4,9 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from vg_video.configs import check_at_least, check_distinct, check_one_of
 
 SYSTEM = "imaginator"
 RESOLUTION = 64  # pixels (3.4.1)
@@ -33,12 +35,10 @@ class GeneratorConfig:
             if len(widths) != count or min(widths) < 1:
                 raise ValueError(f"{name}={widths}, wanted {count} positive numbers")
         object.__setattr__(self, "classes", tuple(self.classes))
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes={self.classes}, wanted distinct names")
-        _at_least(self, 1, "appearance_dim")
-        _at_least(self, 0, "noise_dim")
-        if self.convolution not in ("1+2d", "3d"):
-            raise ValueError(f"convolution={self.convolution!r}, wanted one of 1+2d, 3d")
+        check_distinct(self, "classes")
+        check_at_least(self, 1, "appearance_dim")
+        check_at_least(self, 0, "noise_dim")
+        check_one_of(self, "convolution", "1+2d", "3d")
         if self.equal_parameters and self.convolution != "3d":
             raise ValueError("equal_parameters=True widens a 3d decoder, wanted convolution='3d' with it")
 
@@ -51,8 +51,8 @@ class VideoDiscriminatorConfig:
     classes: int = 0  # number of labels; their one-hot maps join after the first layer
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "width")
-        _at_least(self, 0, "classes")
+        check_at_least(self, 1, "width")
+        check_at_least(self, 0, "classes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,5 @@ class ImageDiscriminatorConfig:
     width: int = 64  # channels of the first layer
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "width")
+        check_at_least(self, 1, "width")
 
-
-def _at_least(config: Any, least: int, name: str) -> None:
-    if getattr(config, name) < least:
-        raise ValueError(f"{name}={getattr(config, name)}, wanted at least {least}")

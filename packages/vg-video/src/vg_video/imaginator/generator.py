@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import cast
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from vg_layers.conv import ConvBlock, SpatialTransposedConv, TemporalTransposedConv, TransposedConv, Window
 
-from vg_video.imaginator.config import RESOLUTION, SYSTEM, GeneratorConfig
+from vg_video.generator import VideoGenerator
+from vg_video.imaginator.config import FRAMES, RESOLUTION, SYSTEM, GeneratorConfig
 from vg_video.labels import one_hot
-from vg_video.saving import save_model
 
 # Windows of the five decoder blocks: along time 1 -> 2 -> 4 -> ... -> 32 frames, along space 1 -> 4 -> 8 -> ... -> 64.
 DOUBLE = Window(4, 2, 1)
@@ -21,11 +19,13 @@ SPATIAL = (Window(4), DOUBLE, DOUBLE, DOUBLE, DOUBLE)
 SLOPE = 0.2  # of the leaky ReLUs
 
 
-class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=["video-generation", "imaginator"]):
-    """An image, a label and noise to a video that goes on from the image (3.3.1, table 3.1, figure 3.5).
+class Generator(VideoGenerator, library_name="vg-video", tags=["video-generation", "imaginator"]):
+    """An image, a label and noise to a video that goes on from the image (3.3.1, table 3.1, figure 3.5)."""
 
-    `save_pretrained` writes a model folder.
-    """
+    system = SYSTEM
+    frames = FRAMES
+    resolution = RESOLUTION
+    takes_image = True
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -81,9 +81,15 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
             raise ValueError(f"label={label.tolist()}, but the model was trained without labels: leave it out")
         return noise.new_zeros(b, 0)
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        """What the mixin calls."""
-        save_model(save_directory, self, SYSTEM, self.config)
+    def latents(self, frames: int, draw: torch.Generator) -> dict[str, Tensor]:
+        """Draw z of one clip, (noise_dim,).
+
+        Raises:
+            ValueError: for another length than 32 frames, the only one that the decoder makes (3.4.3).
+        """
+        if frames != FRAMES:
+            raise ValueError(f"frames={frames}, wanted {FRAMES}: clips of ImaGINator have no other length")
+        return {"noise": torch.randn(self.config.noise_dim, generator=draw)}
 
 
 def decoder_channels(config: GeneratorConfig) -> list[tuple[int, int]]:
