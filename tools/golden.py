@@ -44,7 +44,7 @@ def g3an_steps() -> Iterator[Step]:
         image_discriminator=g3an.ImageDiscriminatorConfig(width=2),
         steps=STEPS,
         batch_size=2,
-        final_learning_rate=2e-5,
+        final_rate=0.1,
         r1_weight=0.5,
         augment=True,
         ema_decay=0.9,

@@ -159,7 +159,7 @@ def test_each_training_forward_is_one_power_iteration_and_eval_is_none():
     state = conv.parametrizations.weight[0]
     conv.parametrizations.weight.original.data.copy_(torch.randn(6, 4, 3, 1, 1))  # u, v no longer fit
     matrix = conv.parametrizations.weight.original.detach().transpose(0, 1).flatten(1)
-    u = F.normalize(matrix @ state._v, dim=0)
+    u = F.normalize(matrix @ F.normalize(matrix.T @ state._u, dim=0), dim=0)
     conv(torch.zeros(1, 6, 1, 1, 1))
     torch.testing.assert_close(state._u, u)
     conv.eval()

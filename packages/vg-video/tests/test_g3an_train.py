@@ -9,7 +9,6 @@ import torch
 from vg_layers import SingleDevice
 from vg_video import g3an
 from vg_video.data.clips import Batch
-from vg_video.g3an.train import learning_rate
 from vg_video.seeds import seeded
 
 MICRO = g3an.G3ANConfig(
@@ -21,7 +20,7 @@ MICRO = g3an.G3ANConfig(
     steps=4,
     batch_size=3,
     learning_rate=2e-3,
-    final_learning_rate=2e-4,
+    final_rate=0.1,
     frames_per_clip=2,
     r1_weight=0.5,
     r1_every=2,
@@ -78,11 +77,11 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(config):
 
 def test_another_seed_or_rank_draws_other_noise():
     def first_losses(seed: int, rank: int) -> list[float]:
-        state = g3an.TrainState(MICRO, seed=seed)
-        state.nets.generator.load_state_dict(g3an.TrainState(MICRO).nets.generator.state_dict())
         engine = SingleDevice()
         engine.global_rank = rank
-        step = next(g3an.train(state, clips(3), engine=engine))
+        state = g3an.TrainState(MICRO, seed, engine)
+        state.generator.load_state_dict(g3an.TrainState(MICRO).generator.state_dict())
+        step = next(g3an.train(state, clips(3)))
         return [step.losses["generator_video"].item(), step.losses["generator_image"].item()]
 
     assert first_losses(0, 0) == first_losses(0, 0)
@@ -107,16 +106,16 @@ def test_nothing_is_trained_when_all_steps_are_done():
 def test_without_averaging_the_sampled_generator_is_the_trained_one():
     state = g3an.TrainState(THESIS)
     run(state, 1)
-    trained = state.nets.generator.state_dict()
+    trained = state.generator.state_dict()
     assert all(torch.equal(value, trained[key]) for key, value in state.ema.module.state_dict().items())
 
 
 def test_the_learning_rate_falls_in_the_second_half_only():
-    config = dataclasses.replace(MICRO, steps=100, learning_rate=1.0, final_learning_rate=0.1)
-    assert [learning_rate(config, step) for step in (0, 25, 50)] == [1.0, 1.0, 1.0]
-    assert learning_rate(config, 75) == pytest.approx(0.55)
-    assert learning_rate(config, 100) == pytest.approx(0.1)
-    assert learning_rate(g3an.G3ANConfig(), 50_000) == 2e-4
+    config = dataclasses.replace(MICRO, steps=100)
+    assert [config.rate(step) for step in (0, 25, 50)] == [1, 1, 1]
+    assert config.rate(75) == pytest.approx(0.55)
+    assert config.rate(100) == pytest.approx(0.1)
+    assert g3an.G3ANConfig().rate(50_000) == 1
 
 
 def test_longer_clips_train_longer_videos():
@@ -164,7 +163,7 @@ def test_a_state_of_another_run_is_refused_by_name(change, message):
 
 def test_training_gives_samples_the_brightness_contrast_and_motion_of_the_clips():
     """A journey: train on walking squares, sample, compare."""
-    config = dataclasses.replace(MICRO, steps=45, learning_rate=5e-3, final_learning_rate=None, augment=False)
+    config = dataclasses.replace(MICRO, steps=45, learning_rate=5e-3, final_rate=1.0, augment=False)
     state = g3an.TrainState(config, seed=1)
     real = next(clips(32)).video
 

@@ -41,7 +41,7 @@ from vg_layers.ops import bias_act, factorized_attention, fuse_streams, sampled_
 from vg_layers.penalties import DRAGANPenalty, PathLengthPenalty, Penalty, R1Penalty, WGANGPPenalty, r1_penalty
 from vg_layers.resample import conv2d_resample, fir_filter, upsample2d
 from vg_layers.residual import ResidualDiscriminator, ResidualDownBlock, minibatch_std
-from vg_layers.spectral import clip_singular_values_
+from vg_layers.spectral import clip_singular_values_, spectral_norm
 from vg_layers.style import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -117,6 +117,7 @@ __all__ = [
     "sample_frames",
     "sampled_nce",
     "spatio_temporal_fusion",
+    "spectral_norm",
     "temporal_deconv",
     "transposed_conv",
     "upfirdn2d",

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations
 
 from vg_layers.ops.factorized_attention import Along, factorized_attention
+from vg_layers.spectral import spectral_norm as spectrally_normalized
 
 
 class _Pointwise(nn.Conv3d):
@@ -34,7 +34,7 @@ class _SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))  # starts as the identity
         if spectral_norm:
             for projection in (self.key, self.query, self.value):
-                parametrizations.spectral_norm(projection)
+                spectrally_normalized(projection)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, t, h, w) to the same shape, in channels_last_3d memory."""

@@ -16,10 +16,10 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations
 
 from vg_layers.deconv2d import deconv2d, overlap
 from vg_layers.ops.temporal_deconv import temporal_deconv
+from vg_layers.spectral import spectral_norm as spectrally_normalized
 
 ConvKind = Literal["1+2d", "2+1d", "3d"]
 
@@ -217,7 +217,7 @@ def conv_block(conv: TransposedConv, *, spectral_norm: bool = True, norm: bool =
         norm: append batch norm, with scales drawn from N(1, 0.02), and ReLU.
     """
     if spectral_norm:
-        parametrizations.spectral_norm(conv)
+        spectrally_normalized(conv)
     if not norm:
         return ConvBlock(conv)
     batch_norm = nn.BatchNorm3d(conv.out_channels)

@@ -1,12 +1,35 @@
-"""Singular value clipping, TGAN's way to keep a discriminator from growing steep."""
+"""Spectral norm and singular value clipping: two ways to keep a network from growing steep."""
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
+L = TypeVar("L", bound=nn.Module)
+
+_FIRST_ITERATIONS = 15  # before training, as PyTorch's own
 _LEAST_GAIN = 0.01  # of a batch norm, so that none dies
+
+
+def spectral_norm(layer: L) -> L:
+    """Divide the weight of a linear or convolutional layer by its largest singular value (3.3.4), in place.
+
+    Each reading of the weight in training mode is one power iteration, first of v = W' u, then of u = W v, like
+    `torch.nn.utils.spectral_norm`. PyTorch's parametrization, whose keys this one has, takes u first: from the same
+    checkpoint it would be half an iteration away, which changes gradients by percents while u and v still move.
+
+    Raises:
+        ValueError: if the layer has no weight of two axes or more.
+    """
+    weight = getattr(layer, "weight", None)
+    if not isinstance(weight, Tensor) or weight.ndim < 2:
+        raise ValueError(f"{type(layer).__name__} has no weight with two axes or more, wanted a linear or conv layer")
+    register_parametrization(layer, "weight", _SpectralNorm(weight, isinstance(layer, _ConvTransposeNd)))
+    return layer
 
 
 @torch.no_grad()
@@ -42,3 +65,35 @@ def _clipped(matrix: Tensor) -> Tensor:
     excess = 1 - squares.clamp_min(1).rsqrt()  # exactly 0 where a singular value is at most 1
     wide = wide - (vectors @ (excess.unsqueeze(1) * (vectors.mT @ exact))).to(wide)
     return wide if wide.shape == matrix.shape else wide.mT
+
+
+class _SpectralNorm(nn.Module):
+    """Keeps singular vectors of the weight as a matrix, of output channels by the rest."""
+
+    _u: Tensor
+    _v: Tensor
+
+    def __init__(self, weight: Tensor, transposed: bool) -> None:
+        super().__init__()
+        self.transposed = transposed
+        matrix = self._matrix(weight.detach())
+        for name, size in (("_u", matrix.shape[0]), ("_v", matrix.shape[1])):
+            self.register_buffer(name, F.normalize(matrix.new_empty(size).normal_(), dim=0))
+        for _ in range(_FIRST_ITERATIONS):
+            self._iterate(matrix)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = self._matrix(weight)
+        with torch.autocast(weight.device.type, enabled=False):  # a norm of three digits would scale all there is
+            if self.training:
+                self._iterate(matrix)
+            u, v = self._u.clone(), self._v.clone()  # the next forward changes them; this one's backward needs these
+            return weight * torch.dot(u, matrix @ v).reciprocal()
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        return (weight.transpose(0, 1) if self.transposed else weight).flatten(1)
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        self._v.copy_(F.normalize(matrix.T @ self._u, dim=0))
+        self._u.copy_(F.normalize(matrix @ self._v, dim=0))

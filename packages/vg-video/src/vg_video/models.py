@@ -6,24 +6,25 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from vg_video.g3an.config import SYSTEM, GeneratorConfig, from_dict
-from vg_video.g3an.generator import Generator
+from vg_video import g3an
+from vg_video.configs import from_dict
+from vg_video.generator import VideoGenerator
 
 
-def load_generator(folder: Path | str) -> Generator:
-    """Read a video generator from a folder that `Generator.save_pretrained` wrote.
+def load_generator(folder: Path | str) -> VideoGenerator:
+    """Read a video generator of any system from a folder that its `save_pretrained` wrote.
 
     Returns:
         The generator in eval mode, on the CPU.
     Raises:
         FileNotFoundError: if the folder, its config.json or its model.safetensors is not there.
-        ValueError: if a file cannot be read, is of another system, or does not fit the other one; it names the file.
+        ValueError: if a file cannot be read, is of an unknown system, or does not fit the other one; it names the file.
     """
     config_path, weights_path = Path(folder) / "config.json", Path(folder) / "model.safetensors"
     for path in (config_path, weights_path):
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is no model folder: {path.name} is missing")
-    generator = Generator(_config(config_path))
+    generator = _built(config_path)
     try:
         weights = load_file(weights_path)
     except SafetensorError as error:
@@ -40,15 +41,18 @@ def load_generator(folder: Path | str) -> Generator:
     return generator.eval()
 
 
-def _config(path: Path) -> GeneratorConfig:
+def _built(path: Path) -> VideoGenerator:
+    """The generator that a config.json describes, with weights that are still to come."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     system = values.pop("system", None) if isinstance(values, dict) else None
-    if system != SYSTEM:
-        raise ValueError(f"{path} is of system {system!r}, wanted {SYSTEM!r}")
+    known = {module.Generator.system: (module.Generator, module.GeneratorConfig) for module in (g3an,)}
+    if system not in known:
+        raise ValueError(f"{path} is of system {system!r}, wanted one of {', '.join(known)}")
+    generator, config = known[system]
     try:
-        return from_dict(GeneratorConfig, values)
+        return generator(from_dict(config, values))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error

@@ -6,16 +6,14 @@ from vg_video.g3an.config import (
     GeneratorConfig,
     ImageDiscriminatorConfig,
     VideoDiscriminatorConfig,
-    config_dict,
-    from_dict,
     motion_length,
 )
 from vg_video.g3an.discriminators import ImageDiscriminator, VideoDiscriminator
 from vg_video.g3an.generator import Generator
-from vg_video.g3an.sample import sample
 from vg_video.g3an.state import TrainState
 from vg_video.g3an.tiny import tiny
 from vg_video.g3an.train import train
+from vg_video.sampling import sample
 
 __all__ = [
     "G3ANConfig",
@@ -26,8 +24,6 @@ __all__ = [
     "TrainState",
     "VideoDiscriminator",
     "VideoDiscriminatorConfig",
-    "config_dict",
-    "from_dict",
     "motion_length",
     "official",
     "sample",

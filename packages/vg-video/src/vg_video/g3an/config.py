@@ -4,13 +4,14 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Literal, Self
 
 from vg_layers.conv import ConvKind
 
-C = TypeVar("C")
+from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
+from vg_video.training.config import TrainingConfig
 
 SYSTEM = "g3an"
 RESOLUTION = 64  # pixels; five modules, the first 1 -> 4, the others doubling (4.4.1)
@@ -40,12 +41,11 @@ class GeneratorConfig:
         object.__setattr__(self, "classes", tuple(self.classes))
         if len(self.widths) != 5:
             raise ValueError(f"widths has {len(self.widths)} entries, wanted 5 (one a module): {self.widths}")
-        _positive(self, "appearance_dim", "motion_dim")
+        check_positive(self, "appearance_dim", "motion_dim")
         if min(self.widths) < 1:
             raise ValueError(f"widths={self.widths}, wanted positive numbers")
-        _one_of(self, "convolution", "1+2d", "2+1d", "3d")
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes={self.classes}, wanted distinct names")
+        check_one_of(self, "convolution", "1+2d", "2+1d", "3d")
+        check_distinct(self, "classes")
         if self.classes and not self.temporal_stream:
             raise ValueError(
                 "temporal_stream=False with classes, wanted True: the label enters through G_T alone (4.4.5)"
@@ -64,11 +64,10 @@ class VideoDiscriminatorConfig:
     classes: int = 0  # number of labels; their one-hot maps join after the first layer
 
     def __post_init__(self) -> None:
-        _one_of(self, "kind", "3d", "2+1d")
-        _one_of(self, "norm", "batch", "spectral", "none")
-        _positive(self, "width")
-        if self.classes < 0:
-            raise ValueError(f"classes={self.classes}, wanted 0 or more")
+        check_one_of(self, "kind", "3d", "2+1d")
+        check_one_of(self, "norm", "batch", "spectral", "none")
+        check_positive(self, "width")
+        check_at_least(self, 0, "classes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,77 +78,36 @@ class ImageDiscriminatorConfig:
     norm: Literal["spectral", "none"] = "spectral"
 
     def __post_init__(self) -> None:
-        _one_of(self, "norm", "spectral", "none")
-        _positive(self, "width")
+        check_one_of(self, "norm", "spectral", "none")
+        check_positive(self, "width")
 
 
 @dataclass(frozen=True, kw_only=True)
-class G3ANConfig:
+class G3ANConfig(TrainingConfig):
     """Everything a training run of G3AN depends on, besides its data and its seed (4.3.3, 4.4.1)."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     video_discriminator: VideoDiscriminatorConfig = field(default_factory=VideoDiscriminatorConfig)
     image_discriminator: ImageDiscriminatorConfig = field(default_factory=ImageDiscriminatorConfig)
     steps: int = 60_000  # the thesis does not say; the released code does about as many on UvA-NEMO
-    batch_size: int = 96  # clips a step, over all processes; likewise
+    batch_size: int = 96  # likewise
     learning_rate: float = 2e-4  # of all three nets
-    final_learning_rate: float | None = (
-        None  # reached in a straight line over the second half of the steps; None: constant
-    )
-    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     frames_per_clip: int = 1  # T of 4.4.1: frames of each clip that D_I sees
-    r1_weight: float = 0.0  # of the gradient penalty on real clips and frames; 0: none, as in the thesis
-    r1_every: int = 8  # steps from one penalty to the next, which counts that many times
-    augment: bool = False  # discriminators see clips with changed brightness, contrast and place
-    ema_decay: float = 0.0  # of the averaged generator that is sampled; 0: the generator itself, as in the thesis
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "betas", tuple(self.betas))
-        _positive(self, "steps", "batch_size", "learning_rate", "frames_per_clip", "r1_every")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas={self.betas}, wanted two numbers from 0 to below 1")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay={self.ema_decay}, wanted 0 to below 1")
-        if self.r1_weight < 0:
-            raise ValueError(f"r1_weight={self.r1_weight}, wanted 0 or more")
-        if self.final_learning_rate is not None and self.final_learning_rate < 0:
-            raise ValueError(f"final_learning_rate={self.final_learning_rate}, wanted 0 or more, or None")
+        super().__post_init__()
+        check_positive(self, "frames_per_clip")
         if self.video_discriminator.classes != len(self.generator.classes):
             raise ValueError(
                 f"video_discriminator.classes={self.video_discriminator.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
 
-    def with_classes(self, classes: tuple[str, ...]) -> Self:
+    def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=classes)
+        generator = dataclasses.replace(self.generator, classes=tuple(classes))
         video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
         return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
-
-
-def config_dict(config: Any) -> dict[str, Any]:
-    """A config as plain dicts, lists and scalars, ready for JSON; `from_dict` turns it back."""
-    return {
-        name: config_dict(value)
-        if dataclasses.is_dataclass(value)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in ((f.name, getattr(config, f.name)) for f in dataclasses.fields(config))
-    }
-
-
-def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
-    """A config of class `kind` from what `config_dict` gave.
-
-    Raises:
-        ValueError: if a name is unknown or a value is not allowed.
-    """
-    types = {f.name: f.type for f in dataclasses.fields(cast(Any, kind))}
-    if unknown := sorted(values.keys() - types.keys()):
-        raise ValueError(f"unknown settings {unknown}, wanted only {sorted(types)}")
-    nested = {name: cast(type, types[name]) for name in values if dataclasses.is_dataclass(types[name])}
-    return kind(**dict(values) | {name: from_dict(inner, values[name]) for name, inner in nested.items()})
 
 
 def motion_length(frames: int) -> int:
@@ -163,14 +121,3 @@ def motion_length(frames: int) -> int:
     below = max(MIN_FRAMES, frames // 4 * 4)
     nearest = f"{below}" if frames < MIN_FRAMES else f"{below} or {below + 4}"
     raise ValueError(f"frames={frames}, wanted 16, 20, 24, ... (nearest: {nearest})")
-
-
-def _positive(config: Any, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) <= 0:
-            raise ValueError(f"{name}={getattr(config, name)}, wanted a positive number")
-
-
-def _one_of(config: Any, name: str, *allowed: str) -> None:
-    if getattr(config, name) not in allowed:
-        raise ValueError(f"{name}={getattr(config, name)!r}, wanted one of {', '.join(allowed)}")

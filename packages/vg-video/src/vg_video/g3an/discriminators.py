@@ -5,8 +5,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from vg_layers import spectral_norm
 
+from vg_video.autoencoder import Sight
 from vg_video.g3an.config import MIN_FRAMES, RESOLUTION, ImageDiscriminatorConfig, VideoDiscriminatorConfig
 from vg_video.labels import one_hot
 
@@ -25,6 +26,7 @@ class VideoDiscriminator(nn.Module):
     def __init__(self, config: VideoDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
+        self.sight = Sight(3, axes=3, width=config.width, classes=config.classes)
         w, norm = config.width, config.norm
         self.first = nn.Sequential(*self._stage(3, w, "none" if norm == "batch" else norm))
         self.rest = nn.Sequential(
@@ -81,6 +83,7 @@ class ImageDiscriminator(nn.Module):
 
     def __init__(self, config: ImageDiscriminatorConfig) -> None:
         super().__init__()
+        self.sight = Sight(3, axes=2, width=config.width)
         w, norm = config.width, config.norm
         channels = (3, w, 2 * w, 4 * w, 8 * w)
         layers = [
@@ -104,7 +107,7 @@ def _conv(conv: nn.Conv2d | nn.Conv3d, norm: Norm) -> nn.Module:
     nn.init.kaiming_normal_(conv.weight, SLOPE)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-    return parametrizations.spectral_norm(conv) if norm == "spectral" else conv
+    return spectral_norm(conv) if norm == "spectral" else conv
 
 
 def _layer(conv: nn.Conv2d | nn.Conv3d, norm: Norm) -> list[nn.Module]:

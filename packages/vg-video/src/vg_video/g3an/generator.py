@@ -1,12 +1,10 @@
 """The three-stream generator of G3AN: five G3 modules and F-SA (4.3.1)."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import cast
 
 import torch
 from einops import repeat
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from vg_layers import FactorizedAttention
 from vg_layers.conv import (
@@ -20,9 +18,9 @@ from vg_layers.conv import (
 )
 from vg_layers.ops.fuse_streams import add_motion, fuse_streams
 
-from vg_video.g3an.config import SYSTEM, GeneratorConfig
+from vg_video.g3an.config import MIN_FRAMES, RESOLUTION, SYSTEM, GeneratorConfig, motion_length
+from vg_video.generator import VideoGenerator
 from vg_video.labels import one_hot
-from vg_video.saving import save_model
 
 # Windows of the five modules: along time 1 -> 4 -> 8 -> 16 -> 16 -> 16 frames, along space 1 -> 4 -> ... -> 64 pixels.
 DOUBLE = Window(4, 2, 1)
@@ -94,15 +92,19 @@ class G3Module(nn.Module):
         return torch.cat([part.expand(-1, -1, video.shape[2], -1, -1) for part in parts], dim=1)
 
 
-class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=["video-generation", "g3an"]):
+class Generator(VideoGenerator, library_name="vg-video", tags=["video-generation", "g3an"]):
     """Appearance and motion noise to video, with separate streams for both (4.3.1).
 
     `save_pretrained` writes a model folder, `vg_video.models.load_generator` reads it.
     """
 
+    system = SYSTEM
+    frames = MIN_FRAMES
+    resolution = RESOLUTION
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config: GeneratorConfig = config
         appearance, motion = config.appearance_dim, config.motion_dim + len(config.classes)
         video = config.appearance_dim + config.motion_dim
         levels: list[nn.Module] = []
@@ -145,6 +147,16 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
                 f_v = module.parts(f_s, f_t, video)
         return self.to_rgb(*f_v).tanh()
 
+    def latents(self, frames: int, draw: torch.Generator) -> dict[str, Tensor]:
+        """Draw z_a and z_m of one clip, in this order: the appearance is the same for any number of frames.
+
+        Raises:
+            ValueError: for a number that is not 16, 20, 24, ...
+        """
+        appearance = torch.randn(self.config.appearance_dim, generator=draw)
+        motion = torch.randn(motion_length(frames), self.config.motion_dim, generator=draw)
+        return {"appearance": appearance, "motion": motion}
+
     def _check(self, appearance: Tensor, motion: Tensor, label: Tensor | None) -> None:
         """Refuse inputs of other shapes."""
         b, config = len(appearance), self.config
@@ -154,7 +166,3 @@ class Generator(nn.Module, PyTorchModelHubMixin, library_name="vg-video", tags=[
             raise ValueError(f"motion has shape {tuple(motion.shape)}, wanted ({b}, l >= 1, {config.motion_dim})")
         if label is not None and not config.classes:
             raise ValueError(f"label={label.tolist()}, but the model was trained without labels: leave it out")
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        """What the mixin calls."""
-        save_model(save_directory, self, SYSTEM, self.config)

@@ -49,12 +49,12 @@ def test_without_a_label_each_clip_draws_its_own(generator):
 
 def test_longer_clips_come_from_the_same_appearance(generator):
     seen = []
-    generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    generator.register_forward_pre_hook(lambda _, args, inputs: seen.append(inputs), with_kwargs=True)
     assert g3an.sample(generator, 1, seed=0, frames=24).shape[2] == 24
     g3an.sample(generator, 1, seed=0)
-    (long_appearance, long_motion, long_label), (appearance, motion, label) = seen
-    assert torch.equal(long_appearance, appearance) and torch.equal(long_label, label)
-    assert (long_motion.shape[1], motion.shape[1]) == (3, 1)
+    long, short = seen
+    assert torch.equal(long["appearance"], short["appearance"]) and torch.equal(long["label"], short["label"])
+    assert (long["motion"].shape[1], short["motion"].shape[1]) == (3, 1)
 
 
 @pytest.mark.parametrize(

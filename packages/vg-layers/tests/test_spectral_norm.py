@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from vg_video.spectral import spectral_norm
+from vg_layers import spectral_norm
 
 
 def convolution(rng: torch.Generator, kind: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv3d) -> nn.Conv2d | nn.Conv3d:

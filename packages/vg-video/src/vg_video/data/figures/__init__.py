@@ -1,1 +1,0 @@
-"""The parts of the built-in moving persons: who they are, how they move, how they are drawn."""

@@ -1,0 +1,175 @@
+"""All of a training run that must survive a crash."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from vg_layers import AdversarialLoss, Ema, Engine, SingleDevice, adversarial_loss
+
+from vg_video.autoencoder import Autoencoder
+from vg_video.configs import config_dict
+from vg_video.generator import VideoGenerator
+from vg_video.training.config import TrainingConfig
+
+C = TypeVar("C", bound=TrainingConfig)
+
+GENERATOR = "generator"
+
+
+class TrainState(ABC, Generic[C]):
+    """Nets, optimizers, averaged generator, losses and step of a run.
+
+    Args:
+        config: the run's settings.
+        seed: weights and all draws of the run are functions of it; 0 or more.
+        engine: device and processes to train on; one CPU by default.
+    Attributes:
+        system: its name, which the state of another one does not have.
+        nets: the plain modules by name, on the engine's device: "generator", then the discriminators.
+        wrapped: the same as the engine wrapped them: what a training step calls.
+        optimizers: one for each net.
+        losses: the row of table 2.1 for each discriminator; that of BEGAN has a state.
+        ema: the averaged generator, `ema.module`: what to sample and to save.
+        step: steps done.
+    """
+
+    system: ClassVar[str]
+
+    def __init__(self, config: C, seed: int = 0, engine: Engine | None = None) -> None:
+        self.config, self.seed, self.step = config, seed, 0
+        self.engine = engine or SingleDevice()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.nets = self.build(config)
+            if config.loss == "began":
+                self.nets |= {name: Autoencoder.like(self.nets[name]) for name in self.discriminators}
+        self.optimizers = {name: self.optimizer(name, net) for name, net in self.nets.items()}
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+        ready = {name: self.engine.setup(net, self.optimizers[name]) for name, net in self.nets.items()}
+        self.wrapped = {name: net for name, (net, _) in ready.items()}
+        self.wrapped_optimizers = {name: optimizer for name, (_, optimizer) in ready.items()}
+        self.losses = nn.ModuleDict({name: adversarial_loss(config.loss) for name in self.discriminators})
+        self.losses.to(self.engine.device)
+        self.ema = Ema(self.generator, config.ema_decay)
+
+    @abstractmethod
+    def build(self, config: C) -> dict[str, nn.Module]:
+        """Make the nets by name, "generator" first; the random state is that of the seed."""
+
+    def optimizer(self, name: str, net: nn.Module) -> Optimizer:
+        """Make the optimizer of a net; Adam unless a system overrides this."""
+        return Adam(net.parameters(), self.learning_rate(name), self.config.betas)
+
+    def learning_rate(self, name: str) -> float:
+        """The rate of a net at the first step."""
+        config = self.config
+        if name == GENERATOR or config.discriminator_learning_rate is None:
+            return config.learning_rate
+        return config.discriminator_learning_rate
+
+    @property
+    def generator(self) -> VideoGenerator:
+        """The trained generator; samples come from `ema.module`."""
+        return cast(VideoGenerator, self.nets[GENERATOR])
+
+    @property
+    def discriminators(self) -> tuple[str, ...]:
+        """Names of the discriminators."""
+        return tuple(name for name in self.nets if name != GENERATOR)
+
+    def adversarial_loss(self, name: str) -> AdversarialLoss:
+        """The row of table 2.1 that belongs to a discriminator."""
+        return cast(AdversarialLoss, self.losses[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, as {"tensors": flat names to tensors, "meta": what JSON can hold}; the tensors are not copies."""
+        meta = {"system": self.system, "step": self.step, "seed": self.seed, "config": config_dict(self.config)}
+        moments = {
+            f"{name}.{key}": value
+            for name, parameter, optimizer in self._parameters()
+            for key, value in optimizer.state.get(parameter, {}).items()
+        }
+        return {"tensors": self._weights() | moments, "meta": meta}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Become what `state_dict` described; a run that goes on from here equals one that was not interrupted.
+
+        Raises:
+            ValueError: naming what differs, if it comes from another system, seed or config or has other tensors.
+        """
+        meta, tensors = state["meta"], dict(state["tensors"])
+        found = {key: meta.get(key) for key in ("system", "seed", "config")}
+        wanted = {"system": self.system, "seed": self.seed, "config": config_dict(self.config)}
+        if different := list(_differences(found, wanted)):
+            raise ValueError(f"the state is of another run: {'; '.join(different)}")
+        weights = self._weights().keys()
+        moments = _grouped(tensors.keys() - weights)
+        trained = {name for name, _, _ in self._parameters()}
+        unknown = {full for name, keys in moments.items() if name not in trained for full in keys.values()}
+        if wrong := sorted(unknown | (weights - tensors.keys()) | self._missing(moments)):
+            raise ValueError(f"the state has missing or unknown tensors: {len(wrong)}, the first is {wrong[0]}")
+        self.step = meta["step"]
+        for name, module in self._modules().items():
+            module.load_state_dict(_under(tensors, f"{name}."))
+        for name, parameter, optimizer in self._parameters():
+            optimizer.state[parameter] = {
+                key: tensors[full].clone() if key == "step" else torch.empty_like(parameter).copy_(tensors[full])
+                for key, full in moments.get(name, {}).items()
+            }
+
+    def _modules(self) -> dict[str, Any]:
+        """All that has weights, by the names of its tensors."""
+        nets = {f"nets.{name}": net for name, net in self.nets.items()}
+        return nets | {"ema": self.ema, "losses": self.losses}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{key}": value
+            for name, module in self._modules().items()
+            for key, value in module.state_dict().items()
+        }
+
+    def _missing(self, moments: Mapping[str, Mapping[str, str]]) -> set[str]:
+        """Names of tensors that an optimizer keeps for some of its parameters and not for others."""
+        kept: dict[int, set[str]] = {}
+        for name, _, optimizer in self._parameters():
+            kept.setdefault(id(optimizer), set()).update(moments.get(name, {}))
+        return {
+            f"{name}.{short}"
+            for name, _, optimizer in self._parameters()
+            if name in moments
+            for short in kept[id(optimizer)] - moments[name].keys()
+        }
+
+    def _parameters(self) -> Iterator[tuple[str, nn.Parameter, Optimizer]]:
+        """Each trained parameter with the name of its optimizer's tensors."""
+        for name, net in self.nets.items():
+            for key, parameter in net.named_parameters():
+                yield f"optimizers.{name}.{key}", parameter, self.optimizers[name]
+
+
+def _grouped(keys: set[str]) -> dict[str, dict[str, str]]:
+    """Names of tensors as {all but the last part: {last part: whole name}}."""
+    groups: dict[str, dict[str, str]] = {}
+    for key in sorted(keys):
+        name, _, short = key.rpartition(".")
+        groups.setdefault(name, {})[short] = key
+    return groups
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
+    """Where two nested dicts differ, as 'name is this, wanted that'."""
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        for key in [*wanted, *(found.keys() - wanted.keys())]:
+            yield from _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+    elif found != wanted:
+        yield f"{name} is {found!r}, wanted {wanted!r}"
