@@ -307,13 +307,32 @@ def test_a_path_is_the_sum_of_equation_5_4_and_the_steps_of_equation_5_3(size, r
         torch.testing.assert_close(path[k, s], path[k, s - 1] + step, rtol=1e-10, atol=1e-10)
 
 
-def test_first_and_second_derivatives_of_a_path(rng):
+@pytest.mark.parametrize("leak", [0.0, 0.3])
+def test_first_and_second_derivatives_of_a_path(leak, rng):
     inputs = [
         torch.randn(size, dtype=torch.float64, generator=rng, requires_grad=True)
         for size in [(1, 3), (1, 2, 2), (2, 3)]
     ]
-    assert torch.autograd.gradcheck(motion_path, inputs)
-    assert torch.autograd.gradgradcheck(motion_path, inputs)
+    assert torch.autograd.gradcheck(lambda *inputs: motion_path(*inputs, leak), inputs)
+    assert torch.autograd.gradgradcheck(lambda *inputs: motion_path(*inputs, leak), inputs)
+
+
+@pytest.mark.parametrize("leak", [0.0, 1e-9, 0.25, 1.0])
+def test_a_leak_takes_a_share_of_the_way_at_each_transition(leak, rng):
+    start = torch.randn(2, 3, dtype=torch.float64, generator=rng)
+    magnitudes = torch.randn(2, 2000, 2, dtype=torch.float64, generator=rng)  # a share to the power of 2000 is 0
+    directions = MotionBank(3, 2).double()()
+    path = motion_path(start, magnitudes, directions, leak)
+    way = torch.zeros(2, 3, dtype=torch.float64)
+    for time, row in enumerate(magnitudes.unbind(1), start=1):
+        way = (1 - leak) * way + row @ directions
+        torch.testing.assert_close(path[:, time], start + way, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("leak", [-0.1, 1.1])
+def test_a_leak_outside_0_to_1_is_refused(leak):
+    with pytest.raises(ValueError, match=f"leak={leak}, wanted 0 to 1"):
+        motion_path(torch.zeros(1, 2), torch.zeros(1, 1, 2), torch.eye(2), leak)
 
 
 def test_a_path_reaches_the_matrix_with_its_gradient(rng):

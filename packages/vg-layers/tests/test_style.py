@@ -19,6 +19,7 @@ from vg_layers.style import (
 )
 
 SINGLE = {"rtol": 0.0, "atol": 1e-5}  # networks whose numbers are in float32
+IDENTITY = torch.eye(3, dtype=torch.float64)[:, :, None, None]
 CASES = [  # channels in and out; height and width; kernel; up; down
     (3, 4, (5, 4), 3, 1, 1),
     (2, 1, (6, 5), 3, 1, 1),
@@ -173,6 +174,33 @@ def test_mapping_network_is_an_8_layer_perceptron_of_each_vector(rng):
     w = network(z)
     torch.testing.assert_close(w[1, 2], network(z[1:2, 2])[0])
     torch.testing.assert_close(network(5 * z), w, rtol=1e-4, atol=1e-5)  # the input's length does not matter
+
+
+def test_last_layer_of_a_mapping_network_can_have_a_width_of_its_own(rng):
+    network = MappingNetwork(4, 6, layers=3, out_features=2)
+    assert [tuple(layer.weight.shape) for layer in network.layers] == [(6, 4), (6, 6), (2, 6)]
+    assert network(torch.randn(5, 4, generator=rng)).shape == (5, 2)
+
+
+@pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 1), (1, 2, 1)])
+def test_a_synthesis_block_up_samples_maps_and_image_with_its_filter(taps, rng):
+    block = SynthesisBlock(3, 4, 5, taps=taps).double()
+    x, w, image = draw(2, 3, 4, 3, rng=rng), draw(2, 5, rng=rng), draw(2, 3, 4, 3, rng=rng)
+    first, second = block.convs
+    square = fir_filter(taps).double()
+    styles, weight = first.style(w), first.weight.flip(2, 3)  # read as F.conv_transpose2d reads it
+    y = slow_modulated_conv(x, weight, styles, square, 2, 1, True)
+    maps = second(bias_act(y, first.bias, act="lrelu"), w)
+    stretched = torch.stack([slow_resampled_conv(one, IDENTITY, square, 2, 1, 0) for one in image])
+    for ours, slow in zip(block(x, w, image), (maps, stretched + block.to_rgb(maps, w)), strict=True):
+        torch.testing.assert_close(ours, slow, rtol=1e-10, atol=1e-10)
+
+
+def test_two_equal_taps_repeat_each_pixel_of_the_image(rng):
+    block, image = SynthesisBlock(3, 4, 5, taps=(1, 1)), torch.randn(2, 3, 3, 2, generator=rng)
+    nn.init.zeros_(block.to_rgb.weight)
+    _, doubled = block(torch.randn(2, 3, 3, 2, generator=rng), torch.randn(2, 5, generator=rng), image)
+    torch.testing.assert_close(doubled, image.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
 @pytest.mark.parametrize("noise", [False, True])

@@ -107,7 +107,7 @@ class MotionBank(nn.Module):
         return directions.to(self.weight.dtype)
 
 
-def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor) -> Tensor:
+def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor, leak: float = 0.0) -> Tensor:
     """Walk in latent space along motion directions: w_t = w_0 + sum over j < t of A_j D (eq. 5.4; one step is eq. 5.2).
 
     5.2.2 cites this as Equation 5.8, which is the linear walk of 5.3.4; here A_j, j from 0, leads from w_j to w_(j+1).
@@ -116,11 +116,15 @@ def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor) -> Tensor
         start: w_0, the appearance code, (b, d).
         magnitudes: A_0 to A_(t-2), one row for each transition, any sign, (b, t - 1, n).
         directions: D, orthonormal rows (eq. 5.1), (n, d).
+        leak: share of the way from w_0 that is lost at each transition, 0 to 1, so that long paths stay near; none in
+            eq. 5.4.
     Returns:
         w_0 to w_(t-1), (b, t, d), summed in the dtype of `directions` also under autocast. The first is `start`.
     Raises:
-        ValueError: if b, n or d differ between the arguments.
+        ValueError: if b, n or d differ between the arguments, or the leak is outside 0 to 1.
     """
+    if not 0 <= leak <= 1:
+        raise ValueError(f"leak={leak}, wanted 0 to 1")
     fit = (start.ndim, magnitudes.ndim, directions.ndim) == (2, 3, 2) and start.shape[1] == directions.shape[1]
     if not fit or magnitudes.shape[::2] != (len(start), len(directions)):
         raise ValueError(
@@ -128,8 +132,16 @@ def motion_path(start: Tensor, magnitudes: Tensor, directions: Tensor) -> Tensor
             f"{tuple(directions.shape)} do not fit, wanted (b, d), (b, t - 1, n) and (n, d)"
         )
     with torch.autocast(directions.device.type, enabled=False):
-        first = start.to(directions).unsqueeze(1)
-        return torch.cat([first, first + magnitudes.to(directions).cumsum(1) @ directions], dim=1)
+        first, magnitudes = start.to(directions).unsqueeze(1), magnitudes.to(directions)
+        walked = _leaky_sum(magnitudes, leak) if leak else magnitudes.cumsum(1)
+        return torch.cat([first, first + walked @ directions], dim=1)
+
+
+def _leaky_sum(x: Tensor, leak: float) -> Tensor:
+    """Sums along axis 1 of (b, t, n), each made of the one before times 1 - leak."""
+    times = torch.arange(x.shape[1], device=x.device)
+    ages = times.unsqueeze(1) - times  # of each summand (column) at each time (row)
+    return torch.where(ages < 0, 0, x.new_tensor(1 - leak) ** ages.clamp_min(0)) @ x
 
 
 def _forget(bank: MotionBank, _: Any) -> None:

@@ -8,8 +8,10 @@ from torch.nn import functional as F
 
 from vg_layers.ops.upfirdn2d import upfirdn2d
 
+FIR_TAPS = (1, 3, 3, 1)  # StyleGAN2's filter along an axis
 
-def fir_filter(taps: Sequence[float] = (1, 3, 3, 1)) -> Tensor:
+
+def fir_filter(taps: Sequence[float] = FIR_TAPS) -> Tensor:
     """Return the two-dimensional low-pass filter of these taps with sum 1, (k, k); the default is StyleGAN2's."""
     row = torch.tensor(taps, dtype=torch.float32)
     square = row[:, None] * row

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from vg_layers.modulated import modulated_conv2d
 from vg_layers.norm import pixel_norm
 from vg_layers.ops.bias_act import bias_act, default_gain
-from vg_layers.resample import conv2d_resample, fir_filter, upsample2d
+from vg_layers.resample import FIR_TAPS, conv2d_resample, fir_filter, upsample2d
 
 
 class EqualizedLinear(nn.Module):
@@ -115,20 +115,27 @@ class MappingNetwork(nn.Module):
         in_features: width of the input.
         features: width of all layers.
         layers: their number, 8 in 5.2.2.
+        out_features: width of the last layer; `features` unless given.
         lr_multiplier: learning rate relative to that of the optimizer.
     """
 
     def __init__(
-        self, in_features: int = 512, features: int = 512, *, layers: int = 8, lr_multiplier: float = 0.01
+        self,
+        in_features: int = 512,
+        features: int = 512,
+        *,
+        layers: int = 8,
+        out_features: int | None = None,
+        lr_multiplier: float = 0.01,
     ) -> None:
         super().__init__()
-        widths = [in_features] + [features] * layers
+        widths = [in_features] + [features] * (layers - 1) + [features if out_features is None else out_features]
         self.layers = nn.Sequential(
             *(EqualizedLinear(a, b, act="lrelu", lr_multiplier=lr_multiplier) for a, b in pairwise(widths))
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map (..., in_features) to (..., features); each vector by itself."""
+        """Map (..., in_features) to (..., out_features); each vector by itself."""
         return self.layers(pixel_norm(z, dim=-1))
 
 
@@ -141,12 +148,20 @@ class StyledConv(nn.Module):
         style_dim: width of w.
         up: factor by which the images grow.
         noise: learn a strength for noise that is added to the maps; the thesis has none.
+        taps: low-pass filter of the up-sampling; (1, 1) repeats each pixel.
     """
 
     filter: Tensor
 
     def __init__(
-        self, in_channels: int, out_channels: int, style_dim: int, *, up: int = 1, noise: bool = False
+        self,
+        in_channels: int,
+        out_channels: int,
+        style_dim: int,
+        *,
+        up: int = 1,
+        noise: bool = False,
+        taps: Sequence[float] = FIR_TAPS,
     ) -> None:
         super().__init__()
         self.up = up
@@ -154,7 +169,7 @@ class StyledConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
-        self.register_buffer("filter", fir_filter(), persistent=False)
+        self.register_buffer("filter", fir_filter(taps), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None) -> Tensor:
         """Map (b, in_channels, h, w) to (b, out_channels, h * up, w * up).
@@ -209,6 +224,7 @@ class SynthesisBlock(nn.Module):
         up: double the size; without it, for the block that starts from the learned constant, there is one convolution.
         image_channels: channels of the image.
         noise: learn strengths for noise that is added to the maps; the thesis has none.
+        taps: low-pass filter of the up-sampling of maps and images; (1, 1) repeats each pixel.
     """
 
     filter: Tensor
@@ -222,13 +238,15 @@ class SynthesisBlock(nn.Module):
         up: bool = True,
         image_channels: int = 3,
         noise: bool = False,
+        taps: Sequence[float] = FIR_TAPS,
     ) -> None:
         super().__init__()
-        self.convs = nn.ModuleList([StyledConv(in_channels, out_channels, style_dim, up=2 if up else 1, noise=noise)])
+        first = StyledConv(in_channels, out_channels, style_dim, up=2 if up else 1, noise=noise, taps=taps)
+        self.convs = nn.ModuleList([first])
         if up:
             self.convs.append(StyledConv(out_channels, out_channels, style_dim, noise=noise))
         self.to_rgb = ToRGB(out_channels, style_dim, image_channels)
-        self.register_buffer("filter", fir_filter(), persistent=False)
+        self.register_buffer("filter", fir_filter(taps), persistent=False)
 
     def forward(
         self, x: Tensor, w: Tensor, image: Tensor | None = None, noises: Sequence[Tensor | None] = (None, None)
