@@ -9,8 +9,9 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.concurrency import run_in_threadpool
 from torch import Tensor
-from vg_video import g3an
 from vg_video.data.codec import encode_video
+from vg_video.generator import VideoGenerator
+from vg_video.sampling import sample
 
 from vg_serve.schema import VideoModel, VideoRequest
 from vg_serve.settings import Limits
@@ -20,7 +21,7 @@ FILES: dict[int | str, dict[str, Any]] = {200: {"content": {media_type: {} for m
 NO_MODEL = "this server has no video model: start vg-serve with --video MODEL"
 
 
-def router(generator: g3an.Generator | None, limits: Limits) -> APIRouter:
+def router(generator: VideoGenerator | None, limits: Limits) -> APIRouter:
     """The route over `generator`, one request computed at a time; without a generator it answers 503."""
     routes = APIRouter()
     turn = asyncio.Lock()
@@ -39,19 +40,19 @@ def router(generator: g3an.Generator | None, limits: Limits) -> APIRouter:
     return routes
 
 
-def describe(generator: g3an.Generator, folder: Path) -> VideoModel:
+def describe(generator: VideoGenerator, folder: Path) -> VideoModel:
     """What GET /health says of the generator in `folder`."""
-    return VideoModel(name=folder.resolve().name, system="g3an", labels=generator.config.classes)
+    return VideoModel(name=folder.resolve().name, system=generator.system, labels=generator.classes)
 
 
-def render(generator: g3an.Generator, request: VideoRequest) -> bytes:
+def render(generator: VideoGenerator, request: VideoRequest) -> bytes:
     """The bytes of an mp4 or gif file with the clips of `request`.
 
     Raises:
         HTTPException: 422 if the generator has no such label or cannot make so many frames.
     """
     try:
-        clips = g3an.sample(generator, request.count, seed=request.seed, label=request.label, frames=request.frames)
+        clips = sample(generator, request.count, seed=request.seed, label=request.label, frames=request.frames)
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
     return encode_video(grid(clips), f".{request.format}")

@@ -4,8 +4,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 
-COMMANDS = ("fit g3an", "sample", "evaluate", "synth figures", "synth persons", "demo")
+SYSTEMS = ("g3an",)
+COMMANDS = (*(f"fit {system}" for system in SYSTEMS), "sample", "evaluate", "synth figures", "synth persons", "demo")
 HELP = """\
 usage: vg-train COMMAND [options]
 
@@ -53,11 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
     """The function for these words and what is left of them; imported only now, so that --help is quick."""
+    command: Callable[[list[str]], None]
     match words:
         case [] | ["-h" | "--help", *_] | ["fit" | "synth"] | ["fit" | "synth", "-h" | "--help", *_]:
             return _help, words
-        case ["fit", "g3an", *options]:
-            from vg_train.fit import command
+        case ["fit", system, *options] if system in SYSTEMS:
+            from vg_train.fit import command as fit
+
+            command = partial(fit, system)
         case ["sample", *options]:
             from vg_train.sample import command
         case ["evaluate", *options]:

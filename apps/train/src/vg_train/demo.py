@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import tyro
 from vg_metrics.features import video_features
 from vg_video import g3an
+from vg_video.configs import config_dict
 from vg_video.data.clips import ClipDataset
 from vg_video.data.codec import write_video
 from vg_video.data.synthetic import SyntheticFigures
@@ -29,6 +29,7 @@ from vg_train.provenance import provenance
 from vg_train.recipes import g3an as recipes
 from vg_train.report import write_page
 from vg_train.run import FPS
+from vg_train.systems import find_system
 
 MARK = "demo.json"  # tells a folder of the demo from others
 WARM_UP, TIMED = 4, 16  # steps; an R1 penalty falls into every eighth
@@ -83,7 +84,7 @@ def demo(settings: Demo, words: list[str]) -> Path:
     """
     out, seconds = settings.out, dict[str, float]()
     _make_room(out)
-    write_json(out / MARK, {"settings": g3an.config_dict(settings) | {"out": str(out)}})
+    write_json(out / MARK, {"settings": config_dict(settings) | {"out": str(out)}})
 
     with _stage(seconds, "data", f"drawing {settings.videos} videos of {settings.figures} figures"):
         videos = out / "data" / "figures"
@@ -100,7 +101,7 @@ def demo(settings: Demo, words: list[str]) -> Path:
     write_json(
         out / MARK,
         {
-            "settings": g3an.config_dict(settings) | {"out": str(out)},
+            "settings": config_dict(settings) | {"out": str(out)},
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
             "provenance": provenance(words),
         },
@@ -130,7 +131,7 @@ def _stage(seconds: dict[str, float], name: str, title: str) -> Iterator[None]:
 def _train(settings: Demo, videos: Path, dataset: ClipDataset, words: list[str]) -> Path:
     """Train for the time there is; the model folder."""
     recipe = recipes.demo(settings.steps or _affordable_steps(settings, dataset))
-    run = Fit(
+    run = Fit[g3an.G3ANConfig](
         data=videos,
         preset="tiny",
         out=settings.out / "g3an",
@@ -139,7 +140,7 @@ def _train(settings: Demo, videos: Path, dataset: ClipDataset, words: list[str])
         clips=recipe.clips,
         config=recipe.config,
     )
-    return fit(run, words)
+    return fit(find_system("g3an"), run, words)
 
 
 def _affordable_steps(settings: Demo, dataset: ClipDataset) -> int:
@@ -160,8 +161,8 @@ def _score(settings: Demo, dataset: ClipDataset, model: Path) -> None:
     """Scores of the untrained and the trained generator, and clips for the page."""
     out, seed = settings.out, settings.seed
     trained = load_generator(model)
-    untrained = g3an.TrainState(dataclasses.replace(g3an.tiny(), generator=trained.config), seed).nets.generator
-    models = {"untrained": cast(g3an.Generator, untrained), "trained": trained}
+    untrained = g3an.TrainState(dataclasses.replace(g3an.tiny(), generator=trained.config), seed).generator
+    models = {"untrained": untrained, "trained": trained}
     report = evaluate(models, dataset, video_features("random"), count=settings.score_clips, seed=seed)
     write_json(out / "scores.json", report)
     (out / "clips").mkdir()

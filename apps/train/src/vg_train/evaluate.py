@@ -5,15 +5,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 from vg_metrics.features import VideoFeatures, video_features
-from vg_video import g3an
+from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import ClipConfig, ClipDataset
+from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
+from vg_video.sampling import sample
 
 from vg_train.data import check_labels, draw_clips, open_folder
 from vg_train.files import read_settings, write_json
@@ -65,11 +68,11 @@ def command(options: list[str]) -> None:
     settings = tyro.cli(Evaluate, prog="vg-train evaluate", args=options)
     run = settings.model.parent / CONFIG
     if run.exists():  # the flags once more, over the settings of the run
-        clips = g3an.from_dict(ClipConfig, read_settings(run)["clips"])
+        clips = from_dict(ClipConfig, read_settings(run)["clips"])
         settings = tyro.cli(Evaluate, prog="vg-train evaluate", args=options, default=replace(settings, clips=clips))
     generator = load_generator(settings.model)
     dataset = open_folder(settings.data, settings.clips, cache=settings.cache, skip_corrupt=settings.skip_corrupt)
-    check_labels(dataset, generator.config.classes)
+    check_labels(dataset, generator.classes)
     network = video_features(settings.features, layer=settings.layer)
     report = evaluate({"generated": generator}, dataset, network, count=settings.count, seed=settings.seed)
     report["provenance"] = provenance(["evaluate", *options])
@@ -80,7 +83,7 @@ def command(options: list[str]) -> None:
 
 
 def evaluate(
-    models: Mapping[str, g3an.Generator], dataset: ClipDataset, network: VideoFeatures, *, count: int, seed: int
+    models: Mapping[str, VideoGenerator], dataset: ClipDataset, network: VideoFeatures, *, count: int, seed: int
 ) -> dict[str, Any]:
     """Score generators, and a second draw of real clips as the floor, against one draw of real clips.
 
@@ -89,7 +92,8 @@ def evaluate(
         dataset: the real videos.
         network: of the features.
         count: clips of each kind, at least 2.
-        seed: the real clips are functions of it and of seed + 1, the samples of it.
+        seed: the real clips are functions of it and of seed + 1, the samples of it. Generators that go on from images
+            get the first frames of the second draw.
     Returns:
         {"scores": name to what `compare` gives, "protocol": how it was measured}, ready for JSON.
     Raises:
@@ -105,7 +109,10 @@ def evaluate(
     reference = measured("real clips", draw_clips(dataset, count, seed=seed, batch_size=BATCH))
     others = {FLOOR: measured(FLOOR, draw_clips(dataset, count, seed=seed + 1, batch_size=BATCH))}
     for name, generator in models.items():
-        samples = g3an.sample(generator, count, seed=seed, frames=frames)
+        images = None
+        if generator.takes_image:  # those of the second draw of real clips
+            images = torch.cat([clips[:, :, 0] for clips in draw_clips(dataset, count, seed=seed + 1)])
+        samples = sample(generator, count, seed=seed, frames=frames, images=images)
         others[name] = measured(name, iter(samples.split(BATCH)))
     return {
         "scores": {name: compare(reference, clips) for name, clips in others.items()},
@@ -113,7 +120,7 @@ def evaluate(
             "clips": count,
             "videos": len(dataset),
             "data": dataset.fingerprint,
-            "cut": g3an.config_dict(dataset.config),
+            "cut": config_dict(dataset.config),
             "seed": seed,
             "features": network.name,
             "features_label": network.label,

@@ -5,49 +5,57 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 import tyro
-from vg_layers import Engine
-from vg_video import g3an
+from torch import Tensor
+from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import Batch, ClipConfig, ClipDataset
+from vg_video.training import TrainingConfig, TrainState
 
 from vg_train.data import check_labels, draw_clips, open_folder
 from vg_train.devices import Accelerator, Precision, start_engine
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
-from vg_train.recipes.g3an import Preset, recipe
 from vg_train.run import CONFIG, MODEL, Keeping, Run, restore
 from vg_train.scoring import QuickScore
+from vg_train.systems import System, find_system
+
+C = TypeVar("C", bound=TrainingConfig)
+
+HELP = """\
+Train {title} on a folder of videos.
+
+The folder holds video files, folders of frames or horizontal strips of frames. Settings come from a preset, and each
+can be changed by its own flag:
+
+  vg-train fit {name} --data videos --preset tiny --out runs/first
+  vg-train fit {name} --data videos --preset tiny --config.learning-rate 5e-4 --clips.flip
+
+A run that was stopped, or killed, goes on as if nothing had happened:
+
+  vg-train fit {name} --out runs/first --resume
+
+{notes}"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Train G3AN (chapter 4) on a folder of videos.
-
-    The folder holds video files, folders of frames or horizontal strips of frames. Settings come from a preset, and
-    each can be changed by its own flag:
-
-      vg-train fit g3an --data videos --preset tiny --out runs/first
-      vg-train fit g3an --data videos --preset tiny --config.learning-rate 5e-4 --clips.flip
-
-    A run that was stopped, or killed, goes on as if nothing had happened:
-
-      vg-train fit g3an --out runs/first --resume
-    """
+class Fit(Generic[C]):
+    """A training run of a system."""
 
     data: Path
     """Folder of videos; sub-folders directly in it are labels (see --labels)."""
-    preset: Preset = "thesis"
-    """Where settings come from that no flag changes: the thesis' own sizes, or sizes for two CPU cores."""
+    preset: str = "thesis"
+    """Where settings come from that no flag changes: one of those listed above."""
     steps: int | None = None
     """Training steps; the same as --config.steps."""
-    out: Path = Path("runs/g3an")
+    out: Path
     """Run folder to write."""
     resume: bool = False
     """Go on with the run in --out; its settings and data are then the defaults."""
     labels: bool = False
-    """Learn to generate each label of the data on its own (4.4.5)."""
+    """Learn to generate each label of the data on its own (3.3, 4.4.5)."""
     seed: int = 0
     """Of the weights and of every draw: the same seed gives the same run."""
     workers: int = 0
@@ -66,20 +74,29 @@ class Fit:
     """What is written to the run folder, and how often."""
     clips: ClipConfig
     """How clips are cut out of the videos."""
-    config: g3an.G3ANConfig
+    config: C
     """The nets and their training."""
 
 
-def command(options: list[str]) -> None:
-    """`vg-train fit g3an`."""
-    settings = tyro.cli(Fit, prog="vg-train fit g3an", args=options, default=_defaults(options))
-    fit(settings, ["fit", "g3an", *options])
+def command(name: str, options: list[str]) -> None:
+    """`vg-train fit NAME`."""
+    system = find_system(name)
+    kind: Any = Fit[system.config]  # type: ignore[name-defined]  # which of the systems is known only now
+    settings = tyro.cli(
+        kind,
+        prog=f"vg-train fit {name}",
+        description=HELP.format(title=system.title, name=name, notes=system.notes),
+        args=options,
+        default=_defaults(system, options),
+    )
+    fit(system, settings, ["fit", name, *options])
 
 
-def fit(settings: Fit, words: list[str]) -> Path:
+def fit(system: System, settings: Fit[Any], words: list[str]) -> Path:
     """Train, or go on training, and keep the run folder.
 
     Args:
+        system: what to train.
         settings: of the run.
         words: of the command line that asked for it, for the record in config.json.
     Returns:
@@ -91,95 +108,115 @@ def fit(settings: Fit, words: list[str]) -> Path:
         raise ValueError(f"{settings.out}: already holds a run; add --resume to go on with it, or name another --out")
     engine = start_engine(settings.accelerator, settings.devices, settings.precision)
     dataset = open_folder(settings.data, settings.clips, cache=settings.cache, skip_corrupt=settings.skip_corrupt)
-    state = g3an.TrainState(_config(settings, dataset), settings.seed, engine)
-    data = {"fingerprint": dataset.fingerprint, "clips": g3an.config_dict(settings.clips)}
+    state = system.state(_config(settings, dataset), settings.seed, engine)
+    check_labels(dataset, state.generator.classes)
+    data = {"fingerprint": dataset.fingerprint, "clips": config_dict(settings.clips)}
     if settings.resume:
         restore(settings.out, state, data=data)
-    steps = g3an.train(state, _batches(settings, dataset, state, engine))
+    steps = system.train(state, _batches(settings, dataset, state))
     if engine.global_rank:  # the first process keeps the folder, the others only train
         for _ in steps:
             pass
     else:
         if not settings.resume:
-            _write_config(settings, state.config, dataset, words)
-        with Run(settings.out, state, settings.keep, data=data, quick_score=_quick_score(settings, dataset)) as run:
+            _write_config(system, settings, state.config, dataset, words)
+        real = _real_clips(settings, dataset, state)
+        score = QuickScore(real) if settings.keep.score_every and real is not None else None
+        images = real[:, :, 0] if state.generator.takes_image and real is not None else None
+        with Run(settings.out, state, settings.keep, data=data, quick_score=score, images=images) as run:
             for step in steps:
                 run.after_step(step)
         print(f"the model is in {settings.out / MODEL}; for films: vg-train sample {settings.out / MODEL}")
     return settings.out / MODEL
 
 
-def _defaults(options: list[str]) -> Fit:
+def _defaults(system: System, options: list[str]) -> Fit[Any]:
     """The settings that flags start from: those of the preset, or of the run that goes on."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--preset")
-    parser.add_argument("--out", type=Path, default=Fit.out)
+    parser.add_argument("--out", type=Path, default=Path("runs") / system.name)
     parser.add_argument("--resume", action="store_true")
     found = parser.parse_known_args(options)[0]
     if found.resume:
-        return _read_config(found.out, found.preset)
-    chosen = recipe("tiny" if found.preset == "tiny" else "thesis")  # tyro refuses other names
-    return Fit(data=tyro.MISSING, keep=chosen.keep, clips=chosen.clips, config=chosen.config)
+        return _read_config(system, found.out, found.preset)
+    preset = found.preset or "thesis"
+    chosen = system.recipe(preset)
+    return Fit(
+        data=tyro.MISSING,
+        preset=preset,
+        out=found.out,
+        labels=chosen.labels,
+        keep=chosen.keep,
+        clips=chosen.clips,
+        config=chosen.config,
+    )
 
 
-def _read_config(folder: Path, preset: str | None) -> Fit:
+def _read_config(system: System, folder: Path, preset: str | None) -> Fit[Any]:
     """The settings of the run in a folder."""
     path = folder / CONFIG
     if not path.exists():
         raise FileNotFoundError(f"{folder}: no run to resume, {CONFIG} is missing; leave out --resume to start one")
+    values = read_settings(path)
+    if (found := values.pop("system", None)) != system.name:
+        raise ValueError(f"{path}: is a run of {found}, wanted one of {system.name}: vg-train fit {found} --resume")
     try:
-        settings = g3an.from_dict(Fit, read_settings(path))
-    except (TypeError, ValueError) as error:
+        values |= {"data": Path(values["data"]), "out": folder, "resume": True}
+        values["cache"] = Path(values["cache"]) if values["cache"] else None
+        config = from_dict(system.config, values.pop("config"))
+        settings = from_dict(Fit, values | {"config": config})
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: holds no settings of a run ({error})") from error
     if preset not in (None, settings.preset):
         raise ValueError(f"--preset {preset}: the run in {folder} has {settings.preset}; leave the flag out")
-    cache = Path(settings.cache) if settings.cache else None  # JSON knows paths as words only
-    return dataclasses.replace(settings, out=folder, resume=True, data=Path(settings.data), cache=cache)
+    return settings
 
 
-def _write_config(settings: Fit, config: g3an.G3ANConfig, dataset: ClipDataset, words: list[str]) -> None:
+def _write_config(
+    system: System, settings: Fit[Any], config: TrainingConfig, dataset: ClipDataset, words: list[str]
+) -> None:
     """What the run is made of, for people and for --resume."""
-    plain = g3an.config_dict(dataclasses.replace(settings, config=config))
+    plain = config_dict(dataclasses.replace(settings, config=config))
     plain |= {name: str(plain[name].resolve()) for name in ("data", "cache") if plain[name]}
     data = {"videos": len(dataset), "classes": dataset.classes, "fingerprint": dataset.fingerprint}
+    kept = {name: value for name, value in plain.items() if name not in ("out", "resume")}
     settings.out.mkdir(parents=True, exist_ok=True)
     write_json(
         settings.out / CONFIG,
-        {
-            "settings": {name: value for name, value in plain.items() if name not in ("out", "resume")},
-            "data": data,
-            "provenance": provenance(words),
-        },
+        {"settings": {"system": system.name, **kept}, "data": data, "provenance": provenance(words)},
     )
 
 
-def _config(settings: Fit, dataset: ClipDataset) -> g3an.G3ANConfig:
-    """The configuration with --steps and --labels applied, checked against the labels of the data."""
+def _config(settings: Fit[C], dataset: ClipDataset) -> C:
+    """The configuration with --steps and --labels applied."""
     config = settings.config
     if settings.steps is not None:
         config = dataclasses.replace(config, steps=settings.steps)
-    if settings.labels and not dataset.classes:
-        raise ValueError(f"--labels: {settings.data} has none, wanted each video in a sub-folder named after its label")
-    if settings.labels and not config.generator.classes:
-        config = config.with_classes(dataset.classes)
-    check_labels(dataset, config.generator.classes)
-    return config
+    if not settings.labels or settings.resume:
+        return config
+    if not dataset.classes:
+        raise ValueError(
+            f"--labels: {settings.data} has none, wanted each video in a sub-folder named after its label; "
+            "to train without labels: --no-labels"
+        )
+    return config.with_classes(dataset.classes)
 
 
-def _batches(settings: Fit, dataset: ClipDataset, state: g3an.TrainState, engine: Engine) -> Iterator[Batch]:
+def _batches(settings: Fit[Any], dataset: ClipDataset, state: TrainState[Any]) -> Iterator[Batch]:
     """This process' share of the batches, from the state's step on."""
     return dataset.batches(
         state.config.batch_size,
         seed=settings.seed,
         start=state.step,
         workers=settings.workers,
-        rank=engine.global_rank,
-        world_size=engine.world_size,
+        rank=state.engine.global_rank,
+        world_size=state.engine.world_size,
     )
 
 
-def _quick_score(settings: Fit, dataset: ClipDataset) -> QuickScore | None:
-    """The score that picks the best checkpoint, against real clips."""
-    if not settings.keep.score_every:
-        return None
-    return QuickScore(torch.cat(list(draw_clips(dataset, settings.keep.score_clips, seed=settings.seed))))
+def _real_clips(settings: Fit[Any], dataset: ClipDataset, state: TrainState[Any]) -> Tensor | None:
+    """Clips that samples are scored against, and whose first frames they go on from."""
+    keep = settings.keep
+    score = keep.score_clips if keep.score_every else 0
+    count = max(score, keep.sample_clips if state.generator.takes_image else 0)
+    return torch.cat(list(draw_clips(dataset, count, seed=settings.seed))) if count else None

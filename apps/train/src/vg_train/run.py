@@ -13,14 +13,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from vg_layers.engine import Step
-from vg_video import g3an
 from vg_video.data.codec import write_video
+from vg_video.sampling import sample
+from vg_video.training import TrainState
 
 from vg_train import log
 from vg_train.checkpoint import load_checkpoint, save_checkpoint
@@ -50,6 +51,11 @@ class Keeping:
         if self.score_every and self.score_clips < 2:
             raise ValueError(f"score_clips={self.score_clips}, wanted at least 2")
 
+    @classmethod
+    def for_long_runs(cls) -> Self:
+        """Every thousandth step, and a score of more clips."""
+        return cls(sample_every=1000, score_every=1000, save_every=1000, score_clips=256)
+
 
 class Run:
     """Keeps the folder of one training, on its first process.
@@ -63,23 +69,25 @@ class Run:
         keep: what to write, and when.
         data: what tells the data of this run from others, stored in the checkpoints.
         quick_score: scores the samples; None where `keep.score_every` is 0.
+        images: pictures (n, 3, h, w) in [-1, 1] that samples go on from, for a generator that takes them.
     """
 
     def __init__(
         self,
         folder: Path,
-        state: g3an.TrainState,
+        state: TrainState[Any],
         keep: Keeping,
         *,
         data: Mapping[str, Any],
         quick_score: QuickScore | None,
+        images: Tensor | None = None,
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         self.folder, self.state, self.keep = folder, state, keep
-        self.data, self.quick_score = data, quick_score
+        self.data, self.quick_score, self.images = data, quick_score, images
         self.steps = state.config.steps
-        self.generator = cast(g3an.Generator, state.ema.module)
+        self.generator = state.averaged
         for name in ("samples", "checkpoints"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         log.cut_back(folder / LOG, state.step or -1)  # a run from the start logs its step 0 anew
@@ -106,14 +114,13 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self.progress.stop()
         if kind is KeyboardInterrupt:
-            print(f"to go on from the last checkpoint: vg-train fit g3an --out {self.folder} --resume")
+            print(f"to go on from the last checkpoint: vg-train fit {self.state.system} --out {self.folder} --resume")
         self.board.close()
 
     def after_step(self, step: Step) -> None:
         """Log, sample, score and save whatever is due after this step.
 
         Raises:
-            ValueError: if a loss is no longer finite; the checkpoints then stay as they are.
             OSError: if something cannot be written.
         """
         done = step.index + 1
@@ -132,8 +139,6 @@ class Run:
 
     def _log_losses(self, done: int, losses: dict[str, Tensor]) -> None:
         values = {name: float(loss) for name, loss in losses.items()}
-        if bad := [name for name, value in values.items() if not math.isfinite(value)]:
-            raise ValueError(f"loss {bad[0]} is {values[bad[0]]} after step {done}: try a lower learning rate")
         now, (then, before) = time.perf_counter(), self.since
         speed, self.since = (done - before) / (now - then), (now, done)
         log.append(self.folder / LOG, {"step": done, "losses": values, "steps_per_second": round(speed, 3)})
@@ -152,7 +157,7 @@ class Run:
 
     def _samples(self, count: int) -> Tensor:
         """The first samples of seed 0: always from the same latents."""
-        return g3an.sample(self.generator, count, seed=0)
+        return sample(self.generator, count, seed=0, images=self.images)
 
     def _score(self, done: int, score: dict[str, float]) -> None:
         log.append(self.folder / LOG, {"step": done, "score": score})
@@ -181,7 +186,7 @@ class Run:
         write_video(self.folder / "samples" / "final.gif", frames, FPS)
 
 
-def restore(folder: Path, state: g3an.TrainState, *, data: Mapping[str, Any]) -> None:
+def restore(folder: Path, state: TrainState[Any], *, data: Mapping[str, Any]) -> None:
     """Bring a training back to the last checkpoint of its run.
 
     Raises:

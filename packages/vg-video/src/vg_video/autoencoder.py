@@ -1,7 +1,7 @@
 """Autoencoders in the place of discriminators, as BEGAN has them (table 2.1)."""
 
 from itertools import pairwise
-from typing import NamedTuple, Protocol, Self, cast
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ class Autoencoder(nn.Module):
         w = sight.width
         down = [sight.channels + sight.classes, *(w * 2**level for level in range(HALVINGS - 1)), w]
         up = [w, *(w * 2**level for level in reversed(range(HALVINGS - 1)))]
-        conv = nn.Conv3d if sight.axes == 3 else nn.Conv2d
+        conv: Any = nn.Conv3d if sight.axes == 3 else nn.Conv2d
         self.encoder = nn.Sequential(
             *(layer for a, b in pairwise(down) for layer in (conv(a, b, 3, self._stride(), 1), nn.LeakyReLU(SLOPE)))
         )

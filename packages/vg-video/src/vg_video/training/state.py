@@ -32,7 +32,7 @@ class TrainState(ABC, Generic[C]):
         wrapped: the same as the engine wrapped them: what a training step calls.
         optimizers: one for each net.
         losses: the row of table 2.1 for each discriminator; that of BEGAN has a state.
-        ema: the averaged generator, `ema.module`: what to sample and to save.
+        ema: the average of the generator's weights over the steps; `averaged` is what to sample and to save.
         step: steps done.
     """
 
@@ -74,8 +74,13 @@ class TrainState(ABC, Generic[C]):
 
     @property
     def generator(self) -> VideoGenerator:
-        """The trained generator; samples come from `ema.module`."""
+        """The generator that is trained; samples come from `averaged`."""
         return cast(VideoGenerator, self.nets[GENERATOR])
+
+    @property
+    def averaged(self) -> VideoGenerator:
+        """The averaged generator."""
+        return cast(VideoGenerator, self.ema.module)
 
     @property
     def discriminators(self) -> tuple[str, ...]:
