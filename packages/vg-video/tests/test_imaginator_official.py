@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from vg_layers import NSGAN, fold_for_inference
-from vg_video import imaginator
-from vg_video.imaginator import losses, official
+from vg_layers import fold_for_inference
+from vg_video import imaginator, training
+from vg_video.data.clips import Batch
+from vg_video.imaginator import official
 
 CLASSES = 6
+PARTS = {"G": "generator", "VD": "video_discriminator", "ID": "image_discriminator"}
 
 
 @pytest.fixture
@@ -76,45 +78,45 @@ def test_video_discriminator_equals_the_released_one(released, fill, fixtures):
         close(net(video, tensors(data)["c"].argmax(1)), tensors(data)["out"])
 
 
-def test_a_training_step_has_the_released_losses_gradients_and_statistics(released, fill, fixtures):
+def test_a_training_step_has_the_released_losses_gradients_and_statistics(released, fill, fixtures, monkeypatch):
     spec = json.loads((fixtures / "imaginator_train_step.json").read_text())
-    parts = {"G": "generator", "VD": "video_discriminator", "ID": "image_discriminator"}
-    nets = {short: released(part).double().train() for short, part in parts.items()}  # float32 flips some LeakyReLUs
     real = torch.from_numpy(fill.video_input("d.video32", (2, 3, 32, 64, 64))).double()
-    label, noise = torch.tensor(spec["labels"]), torch.tensor(spec["z"]).double()
-    at_real, at_fake = spec["frame_indices_in_call_order"]
+    noise = iter(torch.tensor(spec["z"]).double())
+    times = iter(time for time in spec["frame_indices_in_call_order"] for _ in range(len(real)))  # real, then generated
 
-    def judge(video: torch.Tensor, frame: int) -> losses.Logits:
-        return losses.Logits(nets["VD"](video, label), nets["ID"](video[:, :, frame]))
+    class State(imaginator.TrainState):
+        """The run of the fixture, in float64 as float32 flips some LeakyReLUs; gradients do not depend on Adam."""
 
-    fake = nets["G"](real[:, :, 0], noise, label)
-    g_losses = losses.generator_losses(judge(fake, at_fake), NSGAN())
-    reconstruction = losses.reconstruction_loss(fake, real) / real[0].numel()  # the released code takes the mean
-    (100 * reconstruction + sum(g_losses.values())).backward()
-    for short in ("VD", "ID"):
-        nets[short].zero_grad()
-    d_losses = losses.discriminator_losses(judge(real, at_real), judge(fake.detach(), at_fake), None, NSGAN())
-    sum(d_losses.values()).backward()
+        def build(self, config: imaginator.ImaGINatorConfig) -> dict[str, torch.nn.Module]:
+            return {part: released(part).double().train() for part in PARTS.values()}
+
+        def optimizer(self, name: str, net: torch.nn.Module) -> torch.optim.Optimizer:
+            return torch.optim.SGD(net.parameters(), lr=0.0)
+
+    monkeypatch.setattr(imaginator.Generator, "latents", lambda net, frames, draw: {"noise": next(noise)})
+    monkeypatch.setattr(training.part, "sample_frames", lambda clip, count, draw: clip[:, :, next(times)])
+    state = State(official.config(tuple("012345")))
+    (step,) = imaginator.train(state, [Batch(0, real, torch.tensor(spec["labels"]))])
 
     found = {
-        "G_vid_recon": reconstruction,
-        "G_vid_loss": g_losses["generator_video"],
-        "G_img_loss": g_losses["generator_image"],
-        "D_vid_loss": d_losses["video_discriminator"],
-        "D_img_loss": d_losses["image_discriminator"],
+        "G_vid_recon": step.losses["reconstruction"] / 100,
+        "G_vid_loss": step.losses["generator_video"],
+        "G_img_loss": step.losses["generator_image"],
+        "D_vid_loss": step.losses["video_discriminator"],
+        "D_img_loss": step.losses["image_discriminator"],
     }
     assert {name: loss.item() for name, loss in found.items()} == pytest.approx(spec["losses"], rel=1e-6)
     names = {"G": official.GENERATOR, "VD": official.VIDEO_DISCRIMINATOR, "ID": official.SPECTRAL_NORM}
     norms = {
         f"{short}.grad_norm.{official_name(key, names[short])}": parameter.grad.norm().item()
-        for short, net in nets.items()
-        for key, parameter in net.named_parameters()
+        for short, part in PARTS.items()
+        for key, parameter in state.nets[part].named_parameters()
     }
     assert norms == pytest.approx(spec["grad_norms"], rel=1e-3, abs=1e-5)  # a bias before batch norm has rounding only
     for short, after in spec["after"].items():
-        state = {official_name(key, names[short]): value for key, value in nets[short].state_dict().items()}
+        values = {official_name(key, names[short]): v for key, v in state.nets[PARTS[short]].state_dict().items()}
         for key, projection in after.items():
-            assert fill.project(state[key].numpy(), key, 4).tolist() == pytest.approx(projection, abs=1e-5), key
+            assert fill.project(values[key].numpy(), key, 4).tolist() == pytest.approx(projection, abs=1e-5), key
 
 
 def official_name(key: str, names: tuple[tuple[str, str], ...]) -> str:

@@ -1,12 +1,17 @@
-"""Settings of ImaGINator's three nets.
+"""Settings of ImaGINator: the three nets and a training run.
 
 Defaults are the thesis' numbers, or the released code's where the thesis is silent.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Self
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of
+from vg_video.training.config import TrainingConfig
+
+Norm = Literal["spectral", "none"]
 
 SYSTEM = "imaginator"
 RESOLUTION = 64  # pixels (3.4.1)
@@ -48,10 +53,12 @@ class VideoDiscriminatorConfig:
     """The video discriminator (3.3.2, table 3.3)."""
 
     width: int = 64  # channels of the first layer
+    norm: Norm = "spectral"
     classes: int = 0  # number of labels; their one-hot maps join after the first layer
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "width")
+        check_one_of(self, "norm", "spectral", "none")
         check_at_least(self, 0, "classes")
 
 
@@ -60,7 +67,51 @@ class ImageDiscriminatorConfig:
     """The image discriminator (3.3.2, table 3.2)."""
 
     width: int = 64  # channels of the first layer
+    norm: Norm = "spectral"
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "width")
+        check_one_of(self, "norm", "spectral", "none")
 
+
+@dataclass(frozen=True, kw_only=True)
+class ImaGINatorConfig(TrainingConfig):
+    """Everything a training run of ImaGINator depends on, besides its data and its seed (3.3.3, 3.3.5)."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    video_discriminator: VideoDiscriminatorConfig | None = field(default_factory=VideoDiscriminatorConfig)
+    image_discriminator: ImageDiscriminatorConfig | None = field(default_factory=ImageDiscriminatorConfig)
+    steps: int = 55_000  # the thesis does not say; the released code does as many on MUG
+    batch_size: int = 64  # clips a step, over all processes; likewise
+    learning_rate: float = 2e-4  # of G
+    discriminator_learning_rate: float | None = 5e-5  # of D_I and D_V
+    frames_per_clip: int = 16  # N of 3.3.2: frames of each clip that D_I sees
+    reconstruction_weight: float = 1e-3  # lambda of eq. 3.1, on the sum of eq. 3.4; 0: adversarial losses only
+    wrong_labels: bool = True  # D_V also refuses real clips with wrong labels (algorithm 1)
+    auxiliary_classifier: bool = False  # D_V(ac) of table 3.7: D_V tells the label instead of being told it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_at_least(self, 0, "reconstruction_weight")
+        if not 1 <= self.frames_per_clip <= FRAMES:
+            raise ValueError(f"frames_per_clip={self.frames_per_clip}, wanted 1 to {FRAMES}")
+        told = self.video_discriminator
+        if told is None and self.image_discriminator is None and not self.reconstruction_weight:
+            raise ValueError(
+                "reconstruction_weight=0 without discriminators, wanted one of them: G would learn nothing"
+            )
+        if told is not None and told.classes != len(self.generator.classes):
+            raise ValueError(
+                f"video_discriminator.classes={told.classes}, "
+                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
+            )
+        if self.auxiliary_classifier and (told is None or self.loss == "began"):
+            raise ValueError("auxiliary_classifier=True, wanted a video discriminator with it that is no autoencoder")
+
+    def with_classes(self, classes: Sequence[str]) -> Self:
+        """The same run conditioned on these labels; no names, no labels."""
+        generator = dataclasses.replace(self.generator, classes=tuple(classes))
+        told = self.video_discriminator
+        if told is not None:
+            told = dataclasses.replace(told, classes=len(classes))
+        return dataclasses.replace(self, generator=generator, video_discriminator=told)

@@ -4,10 +4,11 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from vg_layers import spectral_norm
 
-from vg_video.imaginator.config import FRAMES, RESOLUTION, ImageDiscriminatorConfig, VideoDiscriminatorConfig
+from vg_video.autoencoder import Sight
+from vg_video.imaginator.config import FRAMES, RESOLUTION, ImageDiscriminatorConfig, Norm, VideoDiscriminatorConfig
 from vg_video.labels import one_hot
-from vg_video.spectral import spectral_norm
 
 C = TypeVar("C", nn.Conv2d, nn.Conv3d)
 
@@ -20,8 +21,9 @@ class VideoDiscriminator(nn.Module):
     def __init__(self, config: VideoDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.first = _first(config.width)
-        self.rest = _rest(config.width, labels=config.classes, outputs=1)
+        self.sight = Sight(3, axes=3, width=config.width, classes=config.classes)
+        self.first = _first(config)
+        self.rest = _rest(config, labels=config.classes, outputs=1)
 
     def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
         """Judge clips.
@@ -38,7 +40,7 @@ class VideoDiscriminator(nn.Module):
         if label is not None and not classes:
             raise ValueError(f"label={label.tolist()}, but the video discriminator has no classes")
         _check(video)
-        features = self.first(video)
+        features = self.first(video.contiguous(memory_format=torch.channels_last_3d))
         if classes:
             maps = one_hot(label, classes).to(features)[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
             features = torch.cat([features, maps], dim=1)
@@ -53,8 +55,8 @@ class AuxiliaryVideoDiscriminator(nn.Module):
         if not config.classes:
             raise ValueError("classes=0, wanted at least 1: the auxiliary classifier has nothing to tell")
         self.config = config
-        self.first = _first(config.width)
-        self.rest = _rest(config.width, labels=0, outputs=1 + config.classes)
+        self.first = _first(config)
+        self.rest = _rest(config, labels=0, outputs=1 + config.classes)
 
     def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
         """Judge and classify clips in [-1, 1], (b, 3, 32, 64, 64).
@@ -65,7 +67,7 @@ class AuxiliaryVideoDiscriminator(nn.Module):
             ValueError: for another shape.
         """
         _check(video)
-        logits = self.rest(self.first(video)).flatten(1)
+        logits = self.rest(self.first(video.contiguous(memory_format=torch.channels_last_3d))).flatten(1)
         return logits[:, 0], logits[:, 1:]
 
 
@@ -74,13 +76,14 @@ class ImageDiscriminator(nn.Module):
 
     def __init__(self, config: ImageDiscriminatorConfig) -> None:
         super().__init__()
-        w = config.width
+        self.sight = Sight(3, axes=2, width=config.width)
+        w, norm = config.width, config.norm
         self.net = nn.Sequential(
-            *_layer(nn.Conv2d(3, w, 4, 2, 1)),
-            *_layer(nn.Conv2d(w, 2 * w, 4, 2, 1)),
-            *_layer(nn.Conv2d(2 * w, 4 * w, 4, 2, 1)),
-            *_layer(nn.Conv2d(4 * w, 8 * w, 4, 2, 1)),
-            _conv(nn.Conv2d(8 * w, 1, 4)),
+            *_layer(nn.Conv2d(3, w, 4, 2, 1), norm),
+            *_layer(nn.Conv2d(w, 2 * w, 4, 2, 1), norm),
+            *_layer(nn.Conv2d(2 * w, 4 * w, 4, 2, 1), norm),
+            *_layer(nn.Conv2d(4 * w, 8 * w, 4, 2, 1), norm),
+            _conv(nn.Conv2d(8 * w, 1, 4), norm),
         )
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -91,33 +94,34 @@ class ImageDiscriminator(nn.Module):
         """
         if frames.shape != (len(frames), 3, RESOLUTION, RESOLUTION):
             raise ValueError(f"frames has shape {tuple(frames.shape)}, wanted (b, 3, {RESOLUTION}, {RESOLUTION})")
-        return self.net(frames).flatten()
+        return self.net(frames.contiguous(memory_format=torch.channels_last)).flatten()
 
 
-def _first(width: int) -> nn.Sequential:
-    return nn.Sequential(*_layer(nn.Conv3d(3, width, 4, 2, 1)))
+def _first(config: VideoDiscriminatorConfig) -> nn.Sequential:
+    return nn.Sequential(*_layer(nn.Conv3d(3, config.width, 4, 2, 1), config.norm))
 
 
-def _rest(width: int, *, labels: int, outputs: int) -> nn.Sequential:
+def _rest(config: VideoDiscriminatorConfig, *, labels: int, outputs: int) -> nn.Sequential:
     """The layers after the first; the last one sees two frames of 4 x 4 pixels."""
+    w, norm = config.width, config.norm
     return nn.Sequential(
-        *_layer(nn.Conv3d(width + labels, 2 * width, 4, 2, 1)),
-        *_layer(nn.Conv3d(2 * width, 4 * width, 4, 2, 1)),
-        *_layer(nn.Conv3d(4 * width, 8 * width, 4, 2, 1)),
-        _conv(nn.Conv3d(8 * width, outputs, (2, 4, 4))),
+        *_layer(nn.Conv3d(w + labels, 2 * w, 4, 2, 1), norm),
+        *_layer(nn.Conv3d(2 * w, 4 * w, 4, 2, 1), norm),
+        *_layer(nn.Conv3d(4 * w, 8 * w, 4, 2, 1), norm),
+        _conv(nn.Conv3d(8 * w, outputs, (2, 4, 4)), norm),
     )
 
 
-def _layer(conv: C) -> list[nn.Module]:
-    return [_conv(conv), nn.LeakyReLU(SLOPE, inplace=True)]
+def _layer(conv: C, norm: Norm) -> list[nn.Module]:
+    return [_conv(conv, norm), nn.LeakyReLU(SLOPE, inplace=True)]
 
 
-def _conv(conv: C) -> C:
-    """The convolution with Kaiming weights and no offset, spectrally normalized."""
+def _conv(conv: C, norm: Norm) -> C:
+    """The convolution with Kaiming weights and no offset, spectrally normalized if asked for."""
     nn.init.kaiming_normal_(conv.weight, SLOPE)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-    return spectral_norm(conv)
+    return spectral_norm(conv) if norm == "spectral" else conv
 
 
 def _check(video: Tensor) -> None:

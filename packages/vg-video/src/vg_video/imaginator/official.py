@@ -1,10 +1,18 @@
-"""Checkpoints of the released code (wyhsirius/ImaGINator @259c6a2) as nets of this package."""
+"""Training settings and checkpoints of the released code (wyhsirius/ImaGINator @259c6a2)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import nn
 
-from vg_video.imaginator.config import GeneratorConfig, ImageDiscriminatorConfig, VideoDiscriminatorConfig
+from vg_video.imaginator.config import (
+    FRAMES,
+    RESOLUTION,
+    GeneratorConfig,
+    ImageDiscriminatorConfig,
+    ImaGINatorConfig,
+    VideoDiscriminatorConfig,
+)
 from vg_video.imaginator.discriminators import ImageDiscriminator, VideoDiscriminator
 from vg_video.imaginator.generator import Generator
 from vg_video.official import SPECTRAL_NORM, Builders, Source, State, load_part, size
@@ -18,6 +26,23 @@ GENERATOR = (
     ("decoder.4.", "dec.to_rgb.conv."),
 )
 VIDEO_DISCRIMINATOR = (("first.", "net1."), ("rest.", "net2."), *SPECTRAL_NORM)
+
+
+def config(classes: Sequence[str] = ()) -> ImaGINatorConfig:
+    """The settings with which the released code trains.
+
+    The generator has its update first, and its lambda is 100 on the mean of the absolute differences; D_I sees one
+    frame of a clip; no real clip has a wrong label; all nets have one learning rate; Conv5 has no batch norm. What
+    differs yet is in docs/decisions/imaginator.md.
+    """
+    return ImaGINatorConfig(
+        generator=GeneratorConfig(appearance_norm=False),
+        discriminator_learning_rate=None,
+        generator_first=True,
+        frames_per_clip=1,
+        reconstruction_weight=100 / (3 * FRAMES * RESOLUTION**2),
+        wrong_labels=False,
+    ).with_classes(classes)
 
 
 def load(source: Source, part: Part) -> nn.Module:
@@ -50,7 +75,7 @@ def _generator(state: State) -> Generator:
     out = [size(state, f"{block}.conv.3.weight")[1] for block in blocks]
     latent, second = (size(state, f"dec.block{level}.conv.0.weight")[0] for level in (1, 2))
     classes = second - out[0] - encoder[3]
-    config = GeneratorConfig(
+    sizes = GeneratorConfig(
         encoder_widths=(encoder[0], encoder[1], encoder[2], encoder[3]),
         appearance_dim=encoder[4],
         noise_dim=latent - classes - encoder[4],
@@ -59,7 +84,7 @@ def _generator(state: State) -> Generator:
         classes=tuple(str(index) for index in range(classes)),
         appearance_norm=False,
     )
-    return Generator(config)
+    return Generator(sizes)
 
 
 def _video_discriminator(state: State) -> VideoDiscriminator:
