@@ -124,6 +124,22 @@ def test_longer_clips_train_longer_videos():
     assert step.losses["generator_video"].isfinite()
 
 
+@pytest.mark.parametrize("norm", ["none", "spectral", "batch"])
+def test_a_temporal_pyramid_takes_the_place_of_the_video_discriminator(norm):
+    """Table 5.2: image discriminator, losses and optimizers stay."""
+    config = dataclasses.replace(
+        MICRO, pyramid_speeds=3, video_discriminator=dataclasses.replace(MICRO.video_discriminator, norm=norm)
+    )
+    state = g3an.TrainState(config)
+    assert state.discriminators == (
+        *("video_discriminator_1", "video_discriminator_2", "video_discriminator_4"),
+        "image_discriminator",
+    )
+    losses = run(state, 2)
+    assert {"generator_video_1", "generator_video_2", "generator_video_4", "video_4_r1"} <= losses[0].keys()
+    assert all(loss.isfinite() for step in losses for loss in step.values())
+
+
 @pytest.mark.parametrize(
     ("batch", "message"),
     [

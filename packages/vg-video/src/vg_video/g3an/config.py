@@ -11,6 +11,7 @@ from typing import Literal, Self
 from vg_layers.conv import ConvKind
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
+from vg_video.temporal_pyramid import PyramidConfig
 from vg_video.training.config import TrainingConfig
 
 SYSTEM = "g3an"
@@ -93,15 +94,34 @@ class G3ANConfig(TrainingConfig):
     batch_size: int = 96  # likewise
     learning_rate: float = 2e-4  # of all three nets
     frames_per_clip: int = 1  # T of 4.4.1: frames of each clip that D_I sees
+    pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D_V, as in table 5.2; 0: D_V itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(self, "frames_per_clip")
+        check_at_least(self, 0, "pyramid_speeds")
         if self.video_discriminator.classes != len(self.generator.classes):
             raise ValueError(
                 f"video_discriminator.classes={self.video_discriminator.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
+
+    @property
+    def pyramid(self) -> PyramidConfig | None:
+        """The temporal pyramid in the place of D_V, with nets as wide as D_V and its norm; None for D_V itself."""
+        if not self.pyramid_speeds:
+            return None
+        net = self.video_discriminator
+        return PyramidConfig(
+            speeds=self.pyramid_speeds,
+            frames=MIN_FRAMES,
+            resolution=RESOLUTION,
+            arch="dcgan2d",
+            channel_base=net.width * RESOLUTION // 2,
+            max_channels=8 * net.width,
+            norm=net.norm,
+            classes=net.classes,
+        )
 
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""

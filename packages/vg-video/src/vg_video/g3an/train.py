@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from vg_layers import Step
 
+from vg_video.g3an.config import G3ANConfig
 from vg_video.g3an.state import TrainState
+from vg_video.temporal_pyramid import pyramid_critics
 from vg_video.training import Critic, Part, Procedure, run
 
 if TYPE_CHECKING:
@@ -29,17 +31,16 @@ def train(state: TrainState, batches: Iterable["Batch"]) -> Iterator[Step]:
         DivergenceError: if a loss or a gradient is not finite.
         ValueError: if a batch is of another step, its labels are missing, or its clips have another shape.
     """
-    return run(state, batches, _G3AN(state.config.frames_per_clip))
+    return run(state, batches, _G3AN(state.config))
 
 
 class _G3AN(Procedure):
-    def __init__(self, frames_per_clip: int) -> None:
-        self.frames_per_clip = frames_per_clip
+    def __init__(self, config: G3ANConfig) -> None:
+        self.pyramid, self.frames_per_clip = config.pyramid, config.frames_per_clip
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
         """D_V sees clips and labels, D_I frames (4.3.2); a generated clip has the label of a real one."""
-        pick = self.frames_per_clip
-        return [
-            Critic(name="video_discriminator", real=real, fake=fake, label=part.label, fake_label=part.label),
-            Critic(name="image_discriminator", real=part.frames(real, pick), fake=part.frames(fake, pick)),
-        ]
+        video = Critic(name="video_discriminator", real=real, fake=fake, label=part.label, fake_label=part.label)
+        frames = [part.frames(clips, self.frames_per_clip) for clips in (real, fake)]
+        image = Critic(name="image_discriminator", real=frames[0], fake=frames[1])
+        return [*(pyramid_critics(self.pyramid, video) if self.pyramid else [video]), image]

@@ -179,8 +179,9 @@ class _Training:
         """Penalties that are due at this step, with the names of their terms."""
         config, kind = self.config, self.config.loss
         known: list[tuple[str, Penalty]] = []
-        if own := self.state.adversarial_loss(self.state.discriminators[0]).penalty:
-            known.append((kind, own))
+        for name in self.state.discriminators[:1]:  # all have the same
+            if own := self.state.adversarial_loss(name).penalty:
+                known.append((kind, own))
         if config.r1_weight:
             known.append(("r1", R1Penalty(gamma=config.r1_weight, every=config.r1_every)))
         return [(name, penalty) for name, penalty in known if self.state.step % penalty.every == 0]
