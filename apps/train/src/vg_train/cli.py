@@ -7,7 +7,10 @@ from difflib import get_close_matches
 from functools import partial
 
 SYSTEMS = ("g3an",)
-COMMANDS = (*(f"fit {system}" for system in SYSTEMS), "sample", "evaluate", "synth figures", "synth persons", "demo")
+COMMANDS = (
+    *(f"fit {system}" for system in SYSTEMS),
+    *("sample", "evaluate", "compare", "synth figures", "synth persons", "demo"),
+)
 HELP = """\
 usage: vg-train COMMAND [options]
 
@@ -16,6 +19,7 @@ Train, sample and score the systems of vg.
   fit g3an        train G3AN (chapter 4 of the thesis) on a folder of videos
   sample          draw films from a trained model
   evaluate        score a model against a folder of videos
+  compare         train several systems on the same videos and score them alike
   synth figures   write built-in videos of moving figures
   synth persons   write built-in photos of persons
   demo            all of it on built-in data, ending in one page to look at
@@ -67,6 +71,8 @@ def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
             from vg_train.sample import command
         case ["evaluate", *options]:
             from vg_train.evaluate import command
+        case ["compare", *options]:
+            from vg_train.compare import command
         case ["synth", "figures", *options]:
             from vg_train.synth import figures as command
         case ["synth", "persons", *options]:

@@ -130,30 +130,13 @@ def fit(system: System, settings: Fit[Any], words: list[str]) -> Path:
     return settings.out / MODEL
 
 
-def _defaults(system: System, options: list[str]) -> Fit[Any]:
-    """The settings that flags start from: those of the preset, or of the run that goes on."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset")
-    parser.add_argument("--out", type=Path, default=Path("runs") / system.name)
-    parser.add_argument("--resume", action="store_true")
-    found = parser.parse_known_args(options)[0]
-    if found.resume:
-        return _read_config(system, found.out, found.preset)
-    preset = found.preset or "thesis"
-    chosen = system.recipe(preset)
-    return Fit(
-        data=tyro.MISSING,
-        preset=preset,
-        out=found.out,
-        labels=chosen.labels,
-        keep=chosen.keep,
-        clips=chosen.clips,
-        config=chosen.config,
-    )
+def read_run(system: System, folder: Path, preset: str | None = None) -> Fit[Any]:
+    """The settings of the run in a folder, with which `fit` goes on.
 
-
-def _read_config(system: System, folder: Path, preset: str | None) -> Fit[Any]:
-    """The settings of the run in a folder."""
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is of another system or of another preset than the one given, or its file is damaged.
+    """
     path = folder / CONFIG
     if not path.exists():
         raise FileNotFoundError(f"{folder}: no run to resume, {CONFIG} is missing; leave out --resume to start one")
@@ -170,6 +153,28 @@ def _read_config(system: System, folder: Path, preset: str | None) -> Fit[Any]:
     if preset not in (None, settings.preset):
         raise ValueError(f"--preset {preset}: the run in {folder} has {settings.preset}; leave the flag out")
     return settings
+
+
+def _defaults(system: System, options: list[str]) -> Fit[Any]:
+    """The settings that flags start from: those of the preset, or of the run that goes on."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset")
+    parser.add_argument("--out", type=Path, default=Path("runs") / system.name)
+    parser.add_argument("--resume", action="store_true")
+    found = parser.parse_known_args(options)[0]
+    if found.resume:
+        return read_run(system, found.out, found.preset)
+    preset = found.preset or "thesis"
+    chosen = system.recipe(preset)
+    return Fit(
+        data=tyro.MISSING,
+        preset=preset,
+        out=found.out,
+        labels=chosen.labels,
+        keep=chosen.keep,
+        clips=chosen.clips,
+        config=chosen.config,
+    )
 
 
 def _write_config(

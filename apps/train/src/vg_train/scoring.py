@@ -19,6 +19,7 @@ class Measured:
     features: Tensor  # (n, d), of whatever network
     motion: Tensor  # (n * maps, m), see vg_metrics.functional.motion_map
     energy: Tensor  # (n,), grey levels of 255 by which neighboring frames differ
+    look: Tensor  # (n, 192), see `look`
 
     @property
     def count(self) -> int:
@@ -35,7 +36,7 @@ def measure(batches: Iterable[Tensor], extract: Extract) -> Measured:
     Raises:
         ValueError: if there is no clip.
     """
-    rows = [(extract(video), motion_map(video), motion_energy(video)) for video in batches]
+    rows = [(extract(video), motion_map(video), motion_energy(video), look(video)) for video in batches]
     if not rows:
         raise ValueError("there are no clips to measure, wanted at least one")
     return Measured(*(torch.cat(column).cpu() for column in zip(*rows, strict=True)))
@@ -46,7 +47,8 @@ def compare(real: Measured, other: Measured) -> dict[str, float]:
 
     Returns:
         frechet_distance and kernel_distance (with its standard error) of the features, motion_map_distance (a Frechet
-        distance; features of image-like networks are blind to motion), motion_energy of both sets.
+        distance; features of image-like networks are blind to motion), motion_energy of both sets, and spread, the
+        variance of how clips look as a share of that of real clips, 0 if all are one image.
     """
     kernel, error = kernel_distance(other.features, real.features)
     return {
@@ -56,6 +58,7 @@ def compare(real: Measured, other: Measured) -> dict[str, float]:
         "motion_map_distance": _frechet(real.motion, other.motion),
         "motion_energy": float(other.energy.mean()),
         "motion_energy_of_real": float(real.energy.mean()),
+        "spread": _variance(other.look) / _variance(real.look),
     }
 
 

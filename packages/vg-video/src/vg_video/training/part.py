@@ -25,13 +25,15 @@ class Part:
 
     video: Tensor  # (b, 3, t, h, w) in [-1, 1]
     label: Tensor | None  # (b,) class indices, where the generator has classes
+    image: Tensor | None  # (b, 3, h, w), the first frames, where the generator goes on from images
     latents: dict[str, Tensor]  # noise of as many clips of that length, by the names of the generator's arguments
     draws: tuple[torch.Generator, ...]  # one for each clip
 
     @property
     def conditions(self) -> dict[str, Tensor]:
-        """The label, if there is one, as the generator's argument."""
-        return {} if self.label is None else {"label": self.label}
+        """Label and image, where there are any, as the generator's arguments."""
+        given = {"label": self.label, "image": self.image}
+        return {name: value for name, value in given.items() if value is not None}
 
     def frames(self, video: Tensor, count: int) -> Tensor:
         """Draw `count` distinct frames of each clip of (b, 3, t, h, w): (b * count, 3, h, w), clip after clip."""
@@ -64,6 +66,8 @@ def cut_part(
     draws = tuple(seeded(*key, first + clip) for clip in clips)
     noise = [generator.latents(batch.video.shape[2], draw) for draw in draws]
     latents = {name: torch.stack([one[name] for one in noise]).to(device) for name in noise[0]}
-    where = slice(clips.start, clips.stop)
-    label = batch.label[where].to(device) if generator.classes and batch.label is not None else None
-    return Part(batch.video[where].to(device), label, latents, draws)
+    video = batch.video[clips.start : clips.stop].to(device)
+    label = None
+    if generator.classes and batch.label is not None:
+        label = batch.label[clips.start : clips.stop].to(device)
+    return Part(video, label, video[:, :, 0] if generator.takes_image else None, latents, draws)
