@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import Tensor
 from vg_layers import Step
 
 from vg_video.imaginator.config import ImaGINatorConfig
@@ -39,10 +39,6 @@ def train(state: TrainState, batches: Iterable["Batch"]) -> Iterator[Step]:
 class _ImaGINator(Procedure):
     def __init__(self, config: ImaGINatorConfig) -> None:
         self.config = config
-
-    def generate(self, generator: nn.Module, part: Part) -> Generated:
-        """Generate from the first frames and labels of the real clips."""
-        return Generated(generator(image=part.video[:, :, 0], **part.latents, **part.conditions), {})
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
         """Show D_V clips and their labels, and D_I N frames of each."""

@@ -41,8 +41,7 @@ class _VGAN(Procedure):
 
     def generate(self, generator: nn.Module, part: Part) -> Generated:
         """Generate from noise, or from the first frames of the real clips."""
-        image = {"image": part.video[:, :, 0]} if self.config.generator.image_conditioned else {}
-        streams = generator(**part.latents, **part.conditions, **image, streams=True)
+        streams = generator(**part.latents, **part.conditions, streams=True)
         return Generated(streams.video, {"mask": streams.mask})
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
