@@ -24,20 +24,20 @@ import torch
 from vg_layers import Step
 from vg_video import g3an
 from vg_video.data.clips import Batch
-from vg_video.data.synthetic import SyntheticFigures
+from vg_video.data.synthetic import SyntheticActions
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden"
 STEPS = 20
 TOLERANCE = 1e-6  # relative
-ACTIONS = 8  # of the built-in figures: so many clips show each action once
+ACTIONS = len(SyntheticActions.classes)  # so many clips show each action once
 
 Losses = list[dict[str, float]]
 
 
 def g3an_steps() -> Iterator[Step]:
     """G3AN with all its modules, labels, R1, augmentation and averaging, as small as it gets."""
-    figures = SyntheticFigures(seed=0, frames=16)
-    classes = tuple(figures.clip(index).action for index in range(ACTIONS))
+    figures = SyntheticActions(seed=0)
+    classes = SyntheticActions.classes
     config = g3an.G3ANConfig(
         generator=g3an.GeneratorConfig(appearance_dim=16, widths=(16, 16, 8, 8, 4), attention_after=2, classes=classes),
         video_discriminator=g3an.VideoDiscriminatorConfig(width=2, classes=ACTIONS),
@@ -54,7 +54,7 @@ def g3an_steps() -> Iterator[Step]:
         for index in range(STEPS):
             clips = [figures.clip(config.batch_size * index + i) for i in range(config.batch_size)]
             video = torch.stack([torch.from_numpy(clip.frames) for clip in clips]).movedim(-1, 1)
-            label = torch.tensor([classes.index(clip.action) for clip in clips])
+            label = torch.tensor([classes.index(str(clip.label)) for clip in clips])
             yield Batch(index, video / 127.5 - 1, label)
 
     return g3an.train(g3an.TrainState(config, seed=0), batches())

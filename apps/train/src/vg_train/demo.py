@@ -15,7 +15,7 @@ from vg_video import g3an
 from vg_video.configs import config_dict
 from vg_video.data.clips import ClipDataset
 from vg_video.data.codec import write_video
-from vg_video.data.synthetic import SyntheticFigures
+from vg_video.data.synthetic import SyntheticActions
 from vg_video.data.transforms import to_uint8
 from vg_video.models import load_generator
 
@@ -88,7 +88,8 @@ def demo(settings: Demo, words: list[str]) -> Path:
 
     with _stage(seconds, "data", f"drawing {settings.videos} videos of {settings.figures} figures"):
         videos = out / "data" / "figures"
-        SyntheticFigures(settings.seed, identities=settings.figures).write_folder(videos, settings.videos)
+        figures = SyntheticActions(settings.seed, frames=32, identities=settings.figures)
+        figures.write_folder(videos, settings.videos)
         dataset = ClipDataset(videos, recipes.demo(TIMED).clips)
     with _stage(seconds, "training", "training G3AN"):
         model = _train(settings, videos, dataset, words)

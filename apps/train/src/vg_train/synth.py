@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 from vg_reid.data.synthetic import write_persons
-from vg_video.data.synthetic import SyntheticFigures
+from vg_video.data.synthetic import SyntheticActions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Persons:
 def figures(options: list[str]) -> None:
     """`vg-train synth figures`."""
     settings = tyro.cli(Figures, prog="vg-train synth figures", args=options)
-    source = SyntheticFigures(settings.seed, frames=settings.frames, identities=settings.identities)
+    source = SyntheticActions(settings.seed, frames=settings.frames, identities=settings.identities)
     source.write_folder(settings.out, settings.count)
     print(f"{settings.count} videos of {settings.frames} frames in {settings.out}")
 

@@ -1,97 +1,158 @@
-"""Built-in videos without end: moving persons of known identity and action, the same on every machine."""
+"""What all built-in sets of videos share: numbered clips, of which everything is known, and folders of them."""
 
 import json
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-from vg_video.data.figures.body import draw_person, draw_room
-from vg_video.data.figures.canvas import Canvas
-from vg_video.data.figures.identities import IDENTITIES, identity_factors
-from vg_video.data.figures.poses import ACTIONS, pose
 from vg_video.data.files import write_atomically
 from vg_video.data.stills import write_strip
+from vg_video.data.synthetic.canvas import Canvas
+from vg_video.data.synthetic.looks import Looks, Value
 
-WALK_MARGIN, STAND_MARGIN = 0.2, 0.4  # of the frame's width, on either side, that the feet keep clear of
+SHORTEST = 4  # frames of a strip; a picture of fewer could be taken for a frame
+Tracks = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class FigureClip:
-    """One built-in video and all that is known about it."""
+class SyntheticClip:
+    """One built-in video and all that is known about it.
 
-    frames: np.ndarray  # uint8 (t, h, w, 3)
+    Positions are in widths of the frame, x from its left and y from its upper edge; angles are in degrees.
+
+    Attributes:
+        frames: uint8 (t, h, w, 3).
+        label: name of its class; None in a set without classes.
+        identity: number of the look.
+        appearance: the look: the same in all clips of the identity.
+        motion: how this clip is played: drawn anew for each.
+        tracks: what changes over time, by name: float32, the first axis is t.
+        masks: how much of each pixel something covers, by its name, in 255ths: uint8 (t, h, w).
+    """
+
+    frames: np.ndarray
+    label: str | None
     identity: int
-    action: str
-    factors: dict[str, str | float]  # the look (of the identity) and how this clip is played
+    appearance: dict[str, Value]
+    motion: dict[str, float]
+    tracks: Tracks
+    masks: dict[str, np.ndarray]
+
+    @property
+    def factors(self) -> dict[str, Value]:
+        """Appearance and motion in one: what the clip is a function of, together with its label."""
+        return {**self.appearance, **self.motion}
 
 
 @dataclass(frozen=True)
-class SyntheticFigures:
-    """A set of videos without end; video number `index` is a pure function of (seed, index) and of the sizes.
+class SyntheticSet(ABC):
+    """A set of videos without end; clip number `index` is a pure function of (seed, index) and of the sizes.
 
-    Index 0, 1, 2, ... shows every action of the first person, then of the next; after `identities` persons all are
-    shown again, with other speeds, phases and places. The look is the identity's, the rest is drawn anew per video.
+    Index 0, 1, 2, ... shows every class of the first identity, then of the next; after `identities` identities all
+    are shown again in another take. The look is the identity's, the rest is drawn anew for each clip. A longer clip
+    begins like a shorter one. All values, pixels included, are the same on every machine.
+
+    Args:
+        seed: of everything drawn, 0 .. 2^64 - 1.
+        frames: of a clip.
+        resolution: pixels, height and width.
+        identities: how many different looks take turns.
+
+    Raises:
+        ValueError: when a setting is out of range.
     """
 
     seed: int = 0
-    frames: int = 32
+    frames: int = 16
     resolution: int = 64
     identities: int = 1000
 
+    classes: ClassVar[tuple[str, ...]] = ()
+    looks: ClassVar[Looks]
+
     def __post_init__(self) -> None:
-        if self.frames < 4 or self.resolution < 16:
-            raise ValueError(f"frames={self.frames}, resolution={self.resolution}; at least 4 and 16 are wanted")
-        if not 1 <= self.identities <= IDENTITIES:
-            raise ValueError(f"identities={self.identities}; 1 .. {IDENTITIES} is wanted")
+        if self.frames < 1 or self.resolution < 16:
+            raise ValueError(f"frames={self.frames}, resolution={self.resolution}; at least 1 and 16 are wanted")
+        if not 1 <= self.identities <= len(self.looks):
+            raise ValueError(f"identities={self.identities}; 1 .. {len(self.looks)} is wanted")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed={self.seed}; 0 .. 2^64 - 1 is wanted")
 
-    def clip(self, index: int) -> FigureClip:
-        """Draw video number `index`, from 0 up."""
-        place, number = divmod(index, len(ACTIONS))
-        identity, action = place % self.identities, tuple(ACTIONS)[number]
-        look = identity_factors(identity, self.seed)
-        draw = np.random.Generator(np.random.Philox(key=[self.seed, index])).random
-        play = {
-            "speed": 0.045 + 0.03 * draw(),  # cycles per frame: one takes 13 to 22 frames
-            "phase": draw(),  # of the first frame, in cycles
-            "size": 0.85 + 0.15 * draw(),  # of the movement
-            "start": 2 * draw(),  # the place: 0 .. 1 left to right facing right, 1 .. 2 back again facing left
-        }
-        return FigureClip(self._render(action, look, play), identity, action, {**look, **play})
+    def index(self, identity: int, label: str | None = None, take: int = 0) -> int:
+        """Tell the number of the clip that shows a class of an identity for the `take`-th time, counted from 0.
 
-    def _render(self, action: str, look: dict[str, Any], play: dict[str, float]) -> np.ndarray:
-        """The frames of one video, uint8 (t, h, w, 3)."""
-        joints = pose(action, play["phase"] + play["speed"] * np.arange(self.frames), play["size"])
-        margin = WALK_MARGIN if joints.travel.any() else STAND_MARGIN
-        walked = (joints.travel - joints.travel[0]) * look["height"] / (1 - 2 * margin)
-        lap = (play["start"] + walked) % 2  # who comes to a margin turns round
-        canvas = Canvas(draw_room(look, self.resolution), self.frames)
-        x = margin + (1 - 2 * margin) * (1 - np.abs(lap - 1))
-        draw_person(canvas, joints, look, x, np.where(lap < 1, 1.0, -1.0))
-        return canvas.pixels.round().clip(0, 255).astype(np.uint8)
+        Raises:
+            ValueError: when there is no such identity, class or take.
+        """
+        if not 0 <= identity < self.identities or take < 0:
+            raise ValueError(f"identity={identity}, take={take}; 0 .. {self.identities - 1}, and 0 or more, are wanted")
+        if label not in (self.classes or (None,)):
+            raise ValueError(f"label={label!r}; {', '.join(self.classes) or None} is wanted")
+        place = take * self.identities + identity
+        return place if label is None else place * len(self.classes) + self.classes.index(label)
+
+    def clip(self, index: int) -> SyntheticClip:
+        """Draw clip number `index`.
+
+        Raises:
+            ValueError: when `index` is not in 0 .. 2^64 - 1.
+        """
+        if not 0 <= index < 2**64:
+            raise ValueError(f"index={index}; 0 .. 2^64 - 1 is wanted")
+        place, number = divmod(index, len(self.classes) or 1)
+        identity, label = place % self.identities, self.classes[number] if self.classes else None
+        draw = np.random.Generator(np.random.Philox(key=np.array([self.seed, index], np.uint64))).random
+        appearance = self.looks.look(identity, self.seed)
+        motion = self._motion(draw)
+        canvas, tracks = self._film(label, appearance, motion)
+        return SyntheticClip(
+            frames=canvas.film(),
+            label=label,
+            identity=identity,
+            appearance=appearance,
+            motion=motion,
+            tracks={name: np.round(values, 5).astype(np.float32) for name, values in tracks.items()},
+            masks={name: canvas.mask(name) for name in canvas.masks},
+        )
 
     def write_folder(self, out: Path | str, count: int, *, progress: Callable[[int, int], None] | None = None) -> None:
-        """Write videos 0 .. count - 1 as lossless strips, one sub-folder per action, and what is known about them.
+        """Write clips 0 .. count - 1 as lossless strips, one sub-folder per class, and what is known about them.
 
-        The files are `<out>/<action>/<identity>_<index>.png`; `<out>/factors.json` tells identity, action and factors
-        of each. `ClipDataset(out)` reads the folder, with the actions as labels.
+        The files are `<out>/<label>/<identity>_<index>.png`, without sub-folder in a set without classes;
+        `<out>/factors.json` tells identity, label and factors of each. `ClipDataset(out)` reads the folder.
 
         Args:
             out: the folder, made if needed.
-            count: videos in all; every 8 show all actions of one more person.
-            progress: called with (videos written, count).
+            count: clips in all.
+            progress: called with (clips written, count).
+        Raises:
+            ValueError: when the clips are too short to be told from pictures, or `count` is below 1.
         """
-        out, known = Path(out), {}
+        if self.frames < SHORTEST or count < 1:
+            raise ValueError(f"frames={self.frames}, count={count}; at least {SHORTEST} and 1 are wanted for a folder")
+        out, known = Path(out), dict[str, Mapping[str, Value | None]]()
         for index in range(count):
             clip = self.clip(index)
-            name = f"{clip.action}/{clip.identity:04d}_{index:06d}.png"
-            (out / clip.action).mkdir(parents=True, exist_ok=True)
-            write_strip(out / name, clip.frames)
-            known[name] = {"identity": clip.identity, "action": clip.action, **clip.factors}
+            folder = out / (clip.label or "")
+            path = folder / f"{clip.identity:04d}_{index:06d}.png"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_strip(path, clip.frames)
+            name = path.relative_to(out).as_posix()
+            known[name] = {"identity": clip.identity, "label": clip.label, **clip.factors}
             if progress:
                 progress(index + 1, count)
         write_atomically(out / "factors.json", json.dumps(known, indent=1).encode())
+
+    @abstractmethod
+    def _motion(self, draw: Callable[[], float]) -> dict[str, float]:
+        """How a clip is played; `draw` gives numbers in [0, 1), always the same ones for a clip."""
+
+    @abstractmethod
+    def _film(
+        self, label: str | None, appearance: Mapping[str, Value], motion: Mapping[str, float]
+    ) -> tuple[Canvas, Tracks]:
+        """Draw a clip: a pure function of its label and factors, and of the sizes."""

@@ -1,50 +1,64 @@
-"""Who a figure is: a number becomes colors, clothes, a body and a room, and no two numbers become the same."""
+"""What somebody or something looks like: a number picks one value of each row of a table, and no two numbers alike."""
 
 from math import prod
 
-FACTORS: dict[str, tuple] = {
-    "skin": ("#f4d3ba", "#e6b492", "#cf976c", "#a66e3e", "#7b4d2a", "#563520"),
-    "hair": ("#1c1715", "#4a2f1b", "#8a5a2b", "#c9a04e", "#9c9a98", "#7a2f1d"),
-    "hair_style": ("short", "long", "bun"),
-    "shirt": ("#c8332f", "#2f5fc0", "#2f9a4f", "#e6b32a", "#7d3fa0", "#ee7f2d", "#f4f1e8", "#2b2d33", "#2ca6a4"),
-    "sleeves": ("short", "long"),
-    "trousers": ("#26324f", "#3f6ea6", "#6b655a", "#2a2a2c", "#b3966a", "#7b2f35", "#4f6b3a", "#dcd7cc"),
-    "trouser_legs": ("long", "short"),
-    "shoes": ("#1b1a1a", "#efece4", "#b3372f", "#6b4526"),
-    "height": (0.60, 0.63, 0.66, 0.69, 0.72),  # of the frame's height
-    "girth": (0.85, 1.0, 1.15, 1.32),  # of the usual width of body and limbs
-    "wall": ("#d9cfbd", "#b4c6d0", "#c9ae9f", "#a9b79a", "#8d97aa", "#cfcfd2", "#c59f6c", "#93b3bd"),
-    "floor": ("#85694b", "#6a6a6e", "#a0885f", "#596150", "#774f3f"),
-    "pattern": ("plain", "bricks", "panels", "tiles"),  # of the wall
-}
-IDENTITIES = prod(len(values) for values in FACTORS.values())
-_MASK = (1 << IDENTITIES.bit_length()) - 1
+from PIL import ImageColor
+
+Value = str | float
+Color = tuple[float, float, float]
 
 
-def identity_factors(identity: int, seed: int = 0) -> dict[str, str | float]:
-    """Tell the look of a person: one value of each row of FACTORS.
+class Looks:
+    """All looks that a table of factors allows, numbered in a scrambled order.
 
-    The number is scrambled one to one before its digits choose the values, so two identities below IDENTITIES (some
-    four hundred million) always differ in a factor, and neighbors differ in many. Another seed, another order.
-
-    Raises:
-        ValueError: when `identity` is not in 0 .. IDENTITIES - 1.
+    Attributes:
+        factors: the table, a row of values for each name.
     """
-    if not 0 <= identity < IDENTITIES:
-        raise ValueError(f"identity={identity}; 0 .. {IDENTITIES - 1} is wanted")
-    code = _scramble(identity, seed)
-    while code >= IDENTITIES:  # walk on: still one to one
-        code = _scramble(code, seed)
-    factors: dict[str, str | float] = {}
-    for name, values in FACTORS.items():
-        code, digit = divmod(code, len(values))
-        factors[name] = values[digit]
-    return factors
+
+    def __init__(self, **factors: tuple[Value, ...]) -> None:
+        """Take the rows of the table."""
+        self.factors = factors
+        self._count = prod(len(values) for values in factors.values())
+
+    def __len__(self) -> int:
+        """Return how many looks there are."""
+        return self._count
+
+    def look(self, number: int, seed: int = 0) -> dict[str, Value]:
+        """Pick the values of look `number`: of each row one.
+
+        The number is scrambled one to one before its digits choose the values, so two numbers always differ in a
+        factor, and neighbors differ in many. Another seed, another order.
+
+        Raises:
+            ValueError: when there is no such look.
+        """
+        if not 0 <= number < len(self):
+            raise ValueError(f"identity={number}; 0 .. {len(self) - 1} is wanted")
+        code = self._scramble(number, seed)
+        while code >= len(self):  # walk on: still one to one
+            code = self._scramble(code, seed)
+        chosen: dict[str, Value] = {}
+        for name, values in self.factors.items():
+            code, digit = divmod(code, len(values))
+            chosen[name] = values[digit]
+        return chosen
+
+    def _scramble(self, number: int, seed: int) -> int:
+        """A one-to-one map of the numbers of so many bits: odd multiplications and xor-shifts, all invertible."""
+        mask = (1 << len(self).bit_length()) - 1
+        for constant in (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F):
+            number = ((number ^ (seed & mask)) * constant + constant) & mask
+            number ^= number >> 13
+        return number
 
 
-def _scramble(number: int, seed: int) -> int:
-    """A one-to-one map of the numbers up to _MASK: odd multiplications and xor-shifts, all of them invertible."""
-    for constant in (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F):
-        number = ((number ^ (seed & _MASK)) * constant + constant) & _MASK
-        number ^= number >> 13
-    return number
+def rgb(color: Value, light: float = 1.0) -> Color:
+    """Turn "#rrggbb" into red, green and blue, 0 .. 255, times `light`."""
+    red, green, blue = ImageColor.getrgb(str(color))[:3]
+    return light * red, light * green, light * blue
+
+
+def blend(a: Color, b: Color, share: float) -> Color:
+    """Mix two colors: `share` of b, the rest of a."""
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), a[2] + share * (b[2] - a[2])
