@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
 
-SYSTEMS = ("g3an",)
+SYSTEMS = ("imaginator", "g3an", "mintgan", "vgan", "tgan", "mocogan")
 COMMANDS = (
     *(f"fit {system}" for system in SYSTEMS),
     *("sample", "evaluate", "compare", "synth figures", "synth persons", "demo"),
@@ -16,7 +16,7 @@ usage: vg-train COMMAND [options]
 
 Train, sample and score the systems of vg.
 
-  fit g3an        train G3AN (chapter 4 of the thesis) on a folder of videos
+  fit SYSTEM      train imaginator (chapter 3 of the thesis), g3an (4), mintgan (5), vgan, tgan or mocogan on videos
   sample          draw films from a trained model
   evaluate        score a model against a folder of videos
   compare         train several systems on the same videos and score them alike

@@ -10,18 +10,18 @@ import tyro
 from PIL import Image
 from vg_metrics.features import VideoFeatures, video_features
 from vg_video.models import load_generator
-from vg_video.sampling import sample
 
 from vg_train import log
 from vg_train.checkpoint import load_checkpoint
-from vg_train.data import draw_clips, open_folder
+from vg_train.cli import SYSTEMS
+from vg_train.data import Examples, open_folder
 from vg_train.evaluate import evaluate
 from vg_train.files import read_json, write_atomically, write_json
 from vg_train.fit import Fit, fit, read_run
 from vg_train.pictures import strips
 from vg_train.provenance import provenance
 from vg_train.run import CONFIG, LAST, LOG, MODEL
-from vg_train.systems import SYSTEMS, System, find_system
+from vg_train.systems import System, find_system
 
 SHOWN = 6  # clips of each kind on a sheet
 COLUMNS = (
@@ -120,10 +120,9 @@ def _score(system: System, run: Path, settings: Compare, network: VideoFeatures)
     untrained = system.state(config, stored.seed).generator
     models = {"untrained": untrained, "trained": trained}
     report = evaluate(models, dataset, network, count=settings.count, seed=settings.seed)
-    real = next(draw_clips(dataset, SHOWN, seed=settings.seed, batch_size=SHOWN))
-    images = real[:, :, 0] if trained.takes_image else None
-    generated = sample(trained, SHOWN, seed=settings.seed, frames=stored.clips.frames, images=images)
-    sheet = strips(torch.cat([real, generated])[:, :, :: stored.clips.frames // 16])
+    real = Examples.draw(dataset, SHOWN, seed=settings.seed)
+    generated = real.sample(trained, SHOWN, seed=settings.seed)
+    sheet = strips(torch.cat([real.video, generated])[:, :, :: stored.clips.frames // 16])
     Image.fromarray(sheet).save(run / "sheet.png")
     steps = stored.steps or stored.config.steps
     return report | {"steps": steps, "minutes": _minutes(run), "frames": stored.clips.frames}

@@ -2,13 +2,17 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from rich.progress import Progress
 from torch import Tensor
-from vg_video.data.clips import ClipConfig, ClipDataset
+from vg_video.data.clips import Batch, ClipConfig, ClipDataset
 from vg_video.data.transforms import to_float
+from vg_video.generator import VideoGenerator
+from vg_video.sampling import sample
 from vg_video.seeds import seeded
 
 
@@ -44,14 +48,38 @@ def check_labels(dataset: ClipDataset, classes: tuple[str, ...]) -> None:
         )
 
 
-def draw_clips(dataset: ClipDataset, count: int, *, seed: int, batch_size: int = 16) -> Iterator[Tensor]:
+def draw_clips(dataset: ClipDataset, count: int, *, seed: int, batch_size: int = 16) -> Iterator[Batch]:
     """Draw real clips, a function of the seed: of each video one, in random order, before any gives a second.
 
     Yields:
-        Video in [-1, 1], (b, 3, t, h, w), `count` clips in all.
+        Batches, of `count` clips in all.
     """
     order = torch.randperm(len(dataset), generator=seeded(seed)).tolist()
-    for first in range(0, count, batch_size):
+    for index, first in enumerate(range(0, count, batch_size)):
         numbers = range(first, min(first + batch_size, count))
-        clips = [dataset.clip(order[i % len(order)], seeded(seed, i))[0] for i in numbers]
-        yield to_float(torch.stack(clips))
+        clips, labels = zip(*(dataset.clip(order[i % len(order)], seeded(seed, i)) for i in numbers), strict=True)
+        yield Batch(index, to_float(torch.stack(clips)), torch.tensor(labels) if dataset.classes else None)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Real clips that samples are held against, and go on from where the generator takes images."""
+
+    video: Tensor  # (n, 3, t, h, w) in [-1, 1]
+    label: Tensor | None  # (n,) class indices; None without labels
+
+    @classmethod
+    def draw(cls, dataset: ClipDataset, count: int, *, seed: int) -> Self:
+        """Draw clips of the data, a function of the seed."""
+        batches = list(draw_clips(dataset, count, seed=seed))
+        labels = [batch.label for batch in batches if batch.label is not None]
+        return cls(torch.cat([batch.video for batch in batches]), torch.cat(labels) if labels else None)
+
+    def sample(self, generator: VideoGenerator, count: int, *, seed: int) -> Tensor:
+        """Generate as long clips; from images, sample i goes on from clip i, and shows its label."""
+        frames = self.video.shape[2]
+        if not generator.takes_image:
+            return sample(generator, count, seed=seed, frames=frames)
+        numbers = torch.arange(count) % len(self.video)
+        label = self.label[numbers].tolist() if generator.classes and self.label is not None else None
+        return sample(generator, count, seed=seed, frames=frames, images=self.video[numbers, :, 0], label=label)

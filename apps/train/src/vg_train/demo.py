@@ -19,7 +19,7 @@ from vg_video.data.synthetic import SyntheticActions
 from vg_video.data.transforms import to_uint8
 from vg_video.models import load_generator
 
-from vg_train.data import draw_clips
+from vg_train.data import Examples
 from vg_train.devices import start_engine
 from vg_train.evaluate import evaluate
 from vg_train.files import write_json
@@ -167,7 +167,7 @@ def _score(settings: Demo, dataset: ClipDataset, model: Path) -> None:
     report = evaluate(models, dataset, video_features("random"), count=settings.score_clips, seed=seed)
     write_json(out / "scores.json", report)
     (out / "clips").mkdir()
-    real = next(draw_clips(dataset, SHOWN, seed=seed, batch_size=SHOWN))
+    real = Examples.draw(dataset, SHOWN, seed=seed).video
     for kind, clips in {"real": real, "generated": g3an.sample(trained, SHOWN, seed=seed)}.items():
         for i, frames in enumerate(to_uint8(clips)):
             write_video(out / "clips" / f"{kind}_{i}.gif", frames, FPS)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 import tyro
 from rich.console import Console
 from rich.progress import track
@@ -16,9 +15,8 @@ from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import ClipConfig, ClipDataset
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
-from vg_video.sampling import sample
 
-from vg_train.data import check_labels, draw_clips, open_folder
+from vg_train.data import Examples, check_labels, draw_clips, open_folder
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
 from vg_train.run import CONFIG
@@ -93,7 +91,7 @@ def evaluate(
         network: of the features.
         count: clips of each kind, at least 2.
         seed: the real clips are functions of it and of seed + 1, the samples of it. Generators that go on from images
-            get the first frames of the second draw.
+            get the first frames of the second draw, and its labels.
     Returns:
         {"scores": name to what `compare` gives, "protocol": how it was measured}, ready for JSON.
     Raises:
@@ -101,19 +99,17 @@ def evaluate(
     """
     if count < 2:
         raise ValueError(f"count={count}, wanted at least 2")
-    frames = dataset.config.frames
 
     def measured(name: str, clips: Iterator[Tensor]) -> Measured:
         return measure(track(clips, f"scoring {name}", -(-count // BATCH), transient=True), network)
 
-    reference = measured("real clips", draw_clips(dataset, count, seed=seed, batch_size=BATCH))
-    others = {FLOOR: measured(FLOOR, draw_clips(dataset, count, seed=seed + 1, batch_size=BATCH))}
+    reference = measured(
+        "real clips", (batch.video for batch in draw_clips(dataset, count, seed=seed, batch_size=BATCH))
+    )
+    second = Examples.draw(dataset, count, seed=seed + 1)
+    others = {FLOOR: measured(FLOOR, iter(second.video.split(BATCH)))}
     for name, generator in models.items():
-        images = None
-        if generator.takes_image:  # those of the second draw of real clips
-            images = torch.cat([clips[:, :, 0] for clips in draw_clips(dataset, count, seed=seed + 1)])
-        samples = sample(generator, count, seed=seed, frames=frames, images=images)
-        others[name] = measured(name, iter(samples.split(BATCH)))
+        others[name] = measured(name, iter(second.sample(generator, count, seed=seed).split(BATCH)))
     return {
         "scores": {name: compare(reference, clips) for name, clips in others.items()},
         "protocol": {

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import torch
 import tyro
-from torch import Tensor
 from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import Batch, ClipConfig, ClipDataset
 from vg_video.training import TrainingConfig, TrainState
 
-from vg_train.data import check_labels, draw_clips, open_folder
+from vg_train.data import Examples, check_labels, open_folder
 from vg_train.devices import Accelerator, Precision, start_engine
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
 from vg_train.run import CONFIG, MODEL, Keeping, Run, restore
-from vg_train.scoring import QuickScore
 from vg_train.systems import System, find_system
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -120,10 +117,9 @@ def fit(system: System, settings: Fit[Any], words: list[str]) -> Path:
     else:
         if not settings.resume:
             _write_config(system, settings, state.config, dataset, words)
-        real = _real_clips(settings, dataset, state)
-        score = QuickScore(real) if settings.keep.score_every and real is not None else None
-        images = real[:, :, 0] if state.generator.takes_image and real is not None else None
-        with Run(settings.out, state, settings.keep, data=data, quick_score=score, images=images) as run:
+        count = max(settings.keep.score_clips if settings.keep.score_every else 1, settings.keep.sample_clips, 1)
+        examples = Examples.draw(dataset, count, seed=settings.seed)
+        with Run(settings.out, state, settings.keep, data=data, examples=examples) as run:
             for step in steps:
                 run.after_step(step)
         print(f"the model is in {settings.out / MODEL}; for films: vg-train sample {settings.out / MODEL}")
@@ -217,11 +213,3 @@ def _batches(settings: Fit[Any], dataset: ClipDataset, state: TrainState[Any]) -
         rank=state.engine.global_rank,
         world_size=state.engine.world_size,
     )
-
-
-def _real_clips(settings: Fit[Any], dataset: ClipDataset, state: TrainState[Any]) -> Tensor | None:
-    """Clips that samples are scored against, and whose first frames they go on from."""
-    keep = settings.keep
-    score = keep.score_clips if keep.score_every else 0
-    count = max(score, keep.sample_clips if state.generator.takes_image else 0)
-    return torch.cat(list(draw_clips(dataset, count, seed=settings.seed))) if count else None

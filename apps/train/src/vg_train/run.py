@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from vg_layers.engine import Step
 from vg_video.data.codec import write_video
-from vg_video.sampling import sample
 from vg_video.training import TrainState
 
 from vg_train import log
 from vg_train.checkpoint import load_checkpoint, save_checkpoint
+from vg_train.data import Examples
 from vg_train.pictures import mosaic, strips
 from vg_train.scoring import QuickScore
 
@@ -68,8 +68,7 @@ class Run:
         state: the training's state, at the step it starts from.
         keep: what to write, and when.
         data: what tells the data of this run from others, stored in the checkpoints.
-        quick_score: scores the samples; None where `keep.score_every` is 0.
-        images: pictures (n, 3, h, w) in [-1, 1] that samples go on from, for a generator that takes them.
+        examples: real clips that samples are scored against, and go on from where the generator takes images.
     """
 
     def __init__(
@@ -79,13 +78,13 @@ class Run:
         keep: Keeping,
         *,
         data: Mapping[str, Any],
-        quick_score: QuickScore | None,
-        images: Tensor | None = None,
+        examples: Examples,
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         self.folder, self.state, self.keep = folder, state, keep
-        self.data, self.quick_score, self.images = data, quick_score, images
+        self.data, self.examples = data, examples
+        self.quick_score = QuickScore(examples.video) if keep.score_every else None
         self.steps = state.config.steps
         self.generator = state.averaged
         for name in ("samples", "checkpoints"):
@@ -157,7 +156,7 @@ class Run:
 
     def _samples(self, count: int) -> Tensor:
         """The first samples of seed 0: always from the same latents."""
-        return sample(self.generator, count, seed=0, images=self.images)
+        return self.examples.sample(self.generator, count, seed=0)
 
     def _score(self, done: int, score: dict[str, float]) -> None:
         log.append(self.folder / LOG, {"step": done, "score": score})

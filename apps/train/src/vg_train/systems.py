@@ -8,9 +8,8 @@ from vg_layers import Step
 from vg_video.data.clips import Batch
 from vg_video.training import TrainingConfig, TrainState
 
+from vg_train.cli import SYSTEMS
 from vg_train.recipe import Recipe
-
-SYSTEMS = ("g3an",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +41,33 @@ def find_system(name: str) -> System:
     Raises:
         ValueError: if there is none of that name.
     """
+    module: Any
+    recipes: Any
     match name:
+        case "imaginator":
+            from vg_video import imaginator as module
+
+            from vg_train.recipes import imaginator as recipes
         case "g3an":
             from vg_video import g3an as module
 
             from vg_train.recipes import g3an as recipes
+        case "mintgan":
+            from vg_video import mintgan as module
+
+            from vg_train.recipes import mintgan as recipes
+        case "vgan":
+            from vg_video import vgan as module
+
+            from vg_train.recipes import vgan as recipes
+        case "tgan":
+            from vg_video import tgan as module
+
+            from vg_train.recipes import tgan as recipes
+        case "mocogan":
+            from vg_video import mocogan as module
+
+            from vg_train.recipes import mocogan as recipes
         case _:
             raise ValueError(f"{name!r} is no system, wanted one of {', '.join(SYSTEMS)}")
     return System(
