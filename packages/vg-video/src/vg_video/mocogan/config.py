@@ -1,12 +1,16 @@
-"""Settings of MoCoGAN's three nets.
+"""Settings of MoCoGAN: the three nets and a training run.
 
-The thesis compares with MoCoGAN and gives none of its numbers: these are the released code's.
+The thesis compares with MoCoGAN and gives none of its numbers: these are the released code's (sergeytulyakov/mocogan).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Self
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
+from vg_video.temporal_pyramid import PyramidConfig
+from vg_video.training import TrainingConfig
 
 SYSTEM = "mocogan"
 RESOLUTION = 64  # pixels (3.4.3, 5.3.3)
@@ -62,3 +66,75 @@ class ImageDiscriminatorConfig:
         check_positive(self, "width")
         check_at_least(self, 0, "noise")
         check_one_of(self, "norm", "batch", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoCoGANConfig(TrainingConfig):
+    """Everything a training run of MoCoGAN depends on, besides its data and its seed."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    video_discriminator: VideoDiscriminatorConfig = field(default_factory=VideoDiscriminatorConfig)
+    image_discriminator: ImageDiscriminatorConfig = field(default_factory=ImageDiscriminatorConfig)
+    steps: int = 100_000
+    batch_size: int = 32
+    learning_rate: float = 2e-4  # of all three nets
+    weight_decay: float = 1e-5  # of Adam, likewise
+    frames_per_clip: int = 1  # that D_I sees
+    first_frame_weight: float = 0.0  # of the mean absolute difference of the first frame from the image
+    pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D_V, as in table 5.2; 0: D_V itself
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "frames_per_clip")
+        check_at_least(self, 0, "weight_decay", "first_frame_weight", "pyramid_speeds")
+        if self.first_frame_weight and not self.generator.image_conditioned:
+            raise ValueError(
+                f"first_frame_weight={self.first_frame_weight}, wanted 0 unless generator.image_conditioned"
+            )
+        if self.video_discriminator.classes != len(self.generator.classes):
+            raise ValueError(
+                f"video_discriminator.classes={self.video_discriminator.classes}, "
+                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
+            )
+        if self.pyramid_speeds and (self.video_discriminator.patch or self.video_discriminator.noise):
+            raise ValueError("video_discriminator has patches or noise, wanted none: a temporal pyramid has neither")
+        _ = self.pyramid
+
+    @property
+    def tells_labels(self) -> bool:
+        """Whether the video discriminator tells labels; the autoencoder that BEGAN has in its place is told them."""
+        return self.video_discriminator.classes > 0 and self.loss != "began"
+
+    @property
+    def pyramid(self) -> PyramidConfig | None:
+        """The temporal pyramid in the place of D_V, with nets as wide as D_V and its norm; None for D_V itself."""
+        if not self.pyramid_speeds:
+            return None
+        net = self.video_discriminator
+        return PyramidConfig(
+            speeds=self.pyramid_speeds,
+            frames=self.generator.frames,
+            resolution=RESOLUTION,
+            arch="dcgan2d",
+            channel_base=net.width * RESOLUTION // 2,
+            max_channels=8 * net.width,
+            norm=net.norm,
+            classes=net.classes,
+            auxiliary=self.tells_labels,
+        )
+
+    def with_classes(self, classes: Sequence[str]) -> Self:
+        """The same run conditioned on these labels; no names, no labels."""
+        generator = dataclasses.replace(self.generator, classes=tuple(classes))
+        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
+        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
+
+
+def image_conditioned(classes: Sequence[str] = ()) -> MoCoGANConfig:
+    """MoCoGAN that goes on from an image, with clips of 32 frames, for the comparison of 3.4.3.
+
+    The thesis does not say how it was done: an encoder takes the place of the content noise, and the first frame is
+    held to the image with the weight that VGAN's released code has for it.
+    """
+    generator = GeneratorConfig(frames=32, image_conditioned=True)
+    return MoCoGANConfig(generator=generator, first_frame_weight=10.0).with_classes(classes)

@@ -14,7 +14,7 @@ from vg_video.mocogan.layers import judging_layers
 
 
 class Generator(VideoGenerator, library_name="vg-video", tags=["video-generation", "mocogan"]):
-    """Content, label and a walk of motions to clips of any length (2.2, figure 2.12).
+    """Content, label and a walk of motions to clips of any length (2.4.1, figure 2.12).
 
     Frame t is drawn from the vector [z_C, label, z_M(t)]. The content z_C and the label are the same in all frames. The
     motions z_M are the states of a GRU, which takes new noise for each frame. An image-conditioned generator (3.4.3)

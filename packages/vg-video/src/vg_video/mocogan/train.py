@@ -62,10 +62,10 @@ class _MoCoGAN(Procedure):
 
     def generator_terms(self, part: Part, generated: Generated) -> dict[str, Tensor]:
         """The loss of the first frame, weighted."""
-        if not self.config.first_frame_weight:
+        weight = self.config.first_frame_weight
+        if part.image is None or not weight:
             return {}
-        loss = first_frame_loss(generated.video, part.video[:, :, 0])
-        return {"first_frame": self.config.first_frame_weight * loss}
+        return {"first_frame": weight * first_frame_loss(generated.video, part.image)}
 
     def _draw_noise(self, part: Part) -> None:
         """Let the instance noise of this update come from the part's own draws."""
