@@ -1,11 +1,13 @@
-"""A writer of TFRecord files in the official schema of BAIR robot pushing, for miniatures."""
+"""Writers of miniatures: TFRecord files in the official schema of BAIR robot pushing, tiny videos."""
 
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 CAMERAS = ("image_main", "image_aux1")
 
@@ -81,3 +83,40 @@ class RecordWriter:
 def records() -> RecordWriter:
     """A writer of TFRecord files."""
     return RecordWriter()
+
+
+class TinyVideos:
+    """Videos of a few frames; those of frame t are of brightness 20 + 8 t, twice as wide as high."""
+
+    size = (16, 32)  # height, width
+
+    def frames(self, count: int) -> np.ndarray:
+        """uint8 (t, h, w, 3)."""
+        light = 20 + 8 * np.arange(count, dtype=np.uint8)
+        return np.broadcast_to(light[:, None, None, None], (count, *self.size, 3)).copy()
+
+    def avi(self, path: Path, count: int = 12) -> None:
+        """An .avi of MPEG-4 video, as DivX wrote it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w", format="avi") as container:
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.height, stream.width, stream.pix_fmt = *self.size, "yuv420p"
+            for frame in self.frames(count):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode(None))
+
+    def jpegs(self, folder: Path, count: int = 12) -> None:
+        """A folder of img_0000.jpg, img_0001.jpg, ..."""
+        folder.mkdir(parents=True)
+        for number, frame in enumerate(self.frames(count)):
+            Image.fromarray(frame).save(folder / f"img_{number:04}.jpg", quality=95)
+
+    def break_off(self, path: Path) -> None:
+        """Cut a file to two thirds of its length."""
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+
+
+@pytest.fixture(scope="session")
+def tiny() -> TinyVideos:
+    """A writer of tiny videos."""
+    return TinyVideos()

@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vg_video.data.decoded import DecodedVideo, decode
-from vg_video.data.folder import VideoSource, scan_folder
+from vg_video.data.folder import Scan, VideoSource, scan_folder
 from vg_video.data.limits import MAX_BYTES
 from vg_video.data.parallel import map_in_order
 from vg_video.data.stills import natural_key
@@ -29,19 +29,22 @@ class ClipConfig:
     frames: int = 16  # of a clip
     resolution: int = 64  # pixels, height and width
     steps: tuple[int, int] = (1, 4)  # least and largest time step between two frames of a clip (4.4.2)
-    fit: Fit = "crop"  # shorter side to the resolution, then the center; or resize without regard to the aspect
+    fit: Fit = "crop"  # shorter side to the resolution, then the center; or as `transforms.fit_frame` says
     short: Literal["skip", "error", "loop"] = "skip"  # a video shorter than a clip is left out, refused, or repeated
     flip: bool = False  # mirror half of the clips, as 4.4.2 does for Weizmann
+    double: bool = False  # show each video twice an epoch, as it is and mirrored, as 3.4.1 does for Weizmann
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.resolution < 1:
             raise ValueError(f"frames={self.frames}, resolution={self.resolution}; both must be at least 1")
         if not 1 <= self.steps[0] <= self.steps[1]:
             raise ValueError(f"steps={self.steps}; (least, largest) with 1 <= least <= largest is wanted")
-        if self.fit not in ("crop", "resize"):
-            raise ValueError(f"fit={self.fit!r}; 'crop' or 'resize' is wanted")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit={self.fit!r}; one of {', '.join(get_args(Fit))} is wanted")
         if self.short not in ("skip", "error", "loop"):
             raise ValueError(f"short={self.short!r}; 'skip', 'error' or 'loop' is wanted")
+        if self.flip and self.double:
+            raise ValueError("flip=True, double=True: the doubled set is mirrored already; one of the two is wanted")
 
     @property
     def span(self) -> int:
@@ -72,6 +75,7 @@ class ClipDataset:
     Args:
         root: a folder as `scan_folder` reads it.
         config: how clips are cut.
+        scan: which videos below `root` to use, such as a split of a dataset (`layouts.Listing.scan`); None: all.
         cache: a folder for decoded videos, made if needed; None keeps them in memory (up to 4 GiB).
         skip_corrupt: leave out, and list, videos that are damaged, too large or smaller than 8 x 8 pixels.
         progress: called with (videos done, videos in all).
@@ -87,6 +91,7 @@ class ClipDataset:
         root: Path | str,
         config: ClipConfig | None = None,
         *,
+        scan: Scan | None = None,
         cache: Path | str | None = None,
         skip_corrupt: bool = False,
         progress: Callable[[int, int], None] | None = None,
@@ -95,20 +100,23 @@ class ClipDataset:
         self._cache = Path(cache) if cache else None
         if self._cache:
             self._cache.mkdir(parents=True, exist_ok=True)
-        scan = scan_folder(root)
+        scan = scan or scan_folder(root)
         self.skipped: list[tuple[Path, str]] = list(scan.ignored)
         self._videos = self._usable(scan.sources, skip_corrupt, progress)
         if not self._videos:
-            path, reason = self.skipped[-1]
-            raise ValueError(f"{root}: none of its {len(scan.sources)} videos can be used, e.g. {path.name}: {reason}")
+            example = "".join(f", e.g. {path.name}: {reason}" for path, reason in self.skipped[-1:])
+            raise ValueError(f"{root}: none of its {len(scan.sources)} videos can be used{example}")
         labels = {video.source.label for video in self._videos if video.source.label is not None}
-        self.classes = tuple(sorted(labels, key=natural_key))
-        names = (f"{video.source.path.relative_to(root).as_posix()} {video.digest}" for video in self._videos)
+        self.classes = scan.classes or tuple(sorted(labels, key=natural_key))
+        names = (
+            f"{video.source.path.relative_to(root).as_posix()}{video.source.part} {video.digest}"
+            for video in self._videos
+        )
         self.fingerprint = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
     def __len__(self) -> int:
-        """Return the number of videos."""
-        return len(self._videos)
+        """Return the number of videos; mirrored ones count when the set is doubled."""
+        return len(self._videos) * (2 if self.config.double else 1)
 
     def clip(self, index: int, generator: torch.Generator) -> tuple[Tensor, int | None]:
         """Cut a random clip out of one video: start, time step and mirroring are drawn from `generator`.
@@ -118,6 +126,26 @@ class ClipDataset:
         """
         frames, label = self._cut(index, generator)
         return torch.from_numpy(frames).movedim(-1, 0), label
+
+    def starts(self, index: int) -> int:
+        """Count the frames of a video with which a clip at the least time step can begin: 0, 1, ... (`clip_at`)."""
+        length = self._video(index).shape[0]
+        return length if length < self.config.span else length - self.config.span + 1
+
+    def clip_at(self, index: int, start: int) -> tuple[Tensor, int | None]:
+        """Cut the clip out of one video that begins with frame `start`, at the least time step; nothing is drawn.
+
+        Returns:
+            As `clip`.
+        Raises:
+            ValueError: when no clip begins there.
+        """
+        if not 0 <= start < self.starts(index):
+            raise ValueError(f"start={start}; 0 to {self.starts(index) - 1} is wanted for video {index}")
+        video = self._video(index)
+        frames = video.pick(_spaced(start, self.config.steps[0], self.config.frames, video.shape[0]))
+        frames = np.ascontiguousarray(self._mirrored(index, frames))
+        return torch.from_numpy(frames).movedim(-1, 0), self._class(video)
 
     def batches(
         self, batch_size: int, *, seed: int, start: int = 0, workers: int = 0, rank: int = 0, world_size: int = 1
@@ -162,12 +190,26 @@ class ClipDataset:
 
     def _cut(self, index: int, generator: torch.Generator) -> tuple[np.ndarray, int | None]:
         """A random clip (t, h, w, 3) of a video and its class number."""
-        video = self._videos[index]
-        frames = video.pick(_frame_numbers(video.shape[0], self.config, generator))
+        video = self._video(index)
+        frames = self._mirrored(index, video.pick(_frame_numbers(video.shape[0], self.config, generator)))
         if self.config.flip and torch.randint(2, (), generator=generator):
             frames = frames[:, :, ::-1]
+        return np.ascontiguousarray(frames), self._class(video)
+
+    def _video(self, index: int) -> DecodedVideo:
+        """Video `index`; in a doubled set the mirrored ones come after all others."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"video {index} of {len(self)}")
+        return self._videos[index % len(self._videos)]
+
+    def _mirrored(self, index: int, frames: np.ndarray) -> np.ndarray:
+        """The frames of video `index`, mirrored if it is one of the mirrored ones."""
+        return frames[:, :, ::-1] if index >= len(self._videos) else frames
+
+    def _class(self, video: DecodedVideo) -> int | None:
+        """The class number of a video, or None without labels."""
         label = video.source.label
-        return np.ascontiguousarray(frames), None if label is None else self.classes.index(label)
+        return None if label is None else self.classes.index(label)
 
     def _usable(
         self, sources: tuple[VideoSource, ...], skip_corrupt: bool, progress: Callable[[int, int], None] | None
@@ -220,4 +262,9 @@ def _frame_numbers(length: int, config: ClipConfig, generator: torch.Generator) 
         step = fitting[int(torch.randint(len(fitting), (), generator=generator))]
         starts = length - (config.frames - 1) * step
     start = int(torch.randint(starts, (), generator=generator))
-    return (start + step * np.arange(config.frames)) % length
+    return _spaced(start, step, config.frames, length)
+
+
+def _spaced(start: int, step: int, count: int, length: int) -> np.ndarray:
+    """`count` frames, each `step` after the one before; after the last frame of the video comes the first."""
+    return (start + step * np.arange(count)) % length

@@ -1,6 +1,8 @@
 """Decoded videos: scaled once, then kept in memory, or on disk as raw frames that end with a checksum."""
 
+import dataclasses
 import hashlib
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +25,15 @@ class DecodedVideo(NamedTuple):
     digest: str  # of the source's content
     shape: tuple[int, int, int, int]  # (t, resolution, resolution, 3)
     frames: np.ndarray | Path  # uint8, or the file that holds them
+    first: int = 0  # frame of that file with which this video begins
 
     def pick(self, indices: np.ndarray) -> np.ndarray:
         """Copy the frames of these numbers; from disk only they are read."""
         # Mapped anew each time: a mapping that is kept also keeps a file open, and datasets have thousands of videos.
         # Raw frames, not .npy: numpy parses that header with `ast`, which fails at random in threads of Python 3.11.
         if isinstance(self.frames, Path):
-            return np.asarray(np.memmap(self.frames, np.uint8, "r", shape=self.shape)[indices])
+            offset = self.first * math.prod(self.shape[1:])
+            return np.asarray(np.memmap(self.frames, np.uint8, "r", offset, self.shape)[indices])
         return self.frames[indices]
 
 
@@ -37,7 +41,8 @@ def decode(source: VideoSource, resolution: int, fit: Fit, cache: Path | None) -
     """Decode a video and scale its frames, or find them in `cache`, where a damaged file is made anew.
 
     The file's name there is a hash of the source's content and of the settings, so a renamed video is found again and a
-    changed one is not. It holds uint8 (t, resolution, resolution, 3) and then the sha256 of that.
+    changed one is not. It holds uint8 (t, resolution, resolution, 3) and then the sha256 of that. Parts of one video
+    share a file with all its frames, so that it is decoded once.
 
     Raises:
         ValueError: naming the source, when it is damaged, too large or too small.
@@ -49,10 +54,10 @@ def decode(source: VideoSource, resolution: int, fit: Fit, cache: Path | None) -
     key = hashlib.sha256(f"{_LAYOUT} {digest} {source.kind} {resolution} {fit}".encode()).hexdigest()
     path = cache / f"{key}.rgb"
     if not _is_whole(path):
-        data = _scaled(source, resolution, fit).tobytes()
+        data = _scaled(dataclasses.replace(source, span=None), resolution, fit).tobytes()
         write_atomically(path, data + hashlib.sha256(data).digest())
-    length = (path.stat().st_size - _DIGEST_BYTES) // (resolution * resolution * 3)
-    return DecodedVideo(source, digest, (length, resolution, resolution, 3), path)
+    first, end = source.bounds((path.stat().st_size - _DIGEST_BYTES) // (resolution * resolution * 3))
+    return DecodedVideo(source, digest, (end - first, resolution, resolution, 3), path, first)
 
 
 def _scaled(source: VideoSource, resolution: int, fit: Fit) -> np.ndarray:

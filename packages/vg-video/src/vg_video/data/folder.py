@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from vg_video.data.bair import read_episode
 from vg_video.data.codec import stream_video
 from vg_video.data.containers import is_image, video_container
 from vg_video.data.stills import frame_files, image_size, natural_key, read_strip, stream_frames, strip_length
@@ -17,31 +19,73 @@ WIDEST_FRAME = 4  # equally large pictures from 4:1 on are strips, below that th
 
 @dataclass(frozen=True)
 class VideoSource:
-    """One video on disk: a video file, a folder of frames, or a horizontal strip."""
+    """One video on disk: a video file, a folder of frames, a horizontal strip, or an episode in a file of records."""
 
     path: Path
-    kind: Literal["file", "frames", "strip"]
+    kind: Literal["file", "frames", "strip", "record"]
     label: str | None = None
+    span: tuple[int, int] | None = None  # of a part of a longer video: its first frame and the one after its last
+    number: int = 0  # of the episode in a file of records
+
+    @property
+    def part(self) -> str:
+        """Which part of what lies at `path` this is: "[12:60]", "#3", or nothing for all of it."""
+        if self.span:
+            return f"[{self.span[0]}:{self.span[1]}]"
+        return f"#{self.number}" if self.kind == "record" else ""
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yield the frames, uint8 RGB (h, w, 3); ValueError when the video is damaged."""
-        if self.kind == "file":
-            return stream_video(self.path)
-        return stream_frames(self.path) if self.kind == "frames" else iter(read_strip(self.path))
+        """Yield the frames, uint8 RGB (h, w, 3); ValueError when the video is damaged or ends before its part does."""
+        if not self.span:
+            yield from self._all_frames()
+            return
+        count = 0
+        for count, frame in enumerate(islice(self._all_frames(), self.span[1]), start=1):
+            if count > self.span[0]:
+                yield frame
+        self.bounds(count)
+
+    def bounds(self, length: int) -> tuple[int, int]:
+        """Tell first frame and the one after the last in a video of `length` frames; ValueError when it ends before."""
+        first, end = self.span or (0, length)
+        if end > length:
+            raise ValueError(f"{self.path}: {length} frames; frames {first} to {end - 1} are wanted")
+        return first, end
 
     def digest(self) -> str:
-        """Sha256 of the content: of the file, or of the frames' digests in order."""
+        """Sha256 of the content: of the file, of the frames' digests in order, or of the episode's frames.
+
+        Parts of one video share it.
+        """
+        if self.kind == "record":
+            return hashlib.sha256(read_episode(self.path, self.number).tobytes()).hexdigest()
         if self.kind != "frames":
             return _file_digest(self.path)
         parts = [_file_digest(path) for path in frame_files(self.path)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def _all_frames(self) -> Iterator[np.ndarray]:
+        """The frames of the whole video."""
+        match self.kind:
+            case "file":
+                return stream_video(self.path)
+            case "frames":
+                return stream_frames(self.path)
+            case "strip":
+                return iter(read_strip(self.path))
+            case "record":
+                return iter(read_episode(self.path, self.number))
+
 
 class Scan(NamedTuple):
-    """What a folder holds: its videos in natural order, and the other files, each with the reason it is none."""
+    """What a folder holds: its videos in natural order, and the other files, each with the reason it is none.
+
+    `classes` names all labels that there can be, where that is known; empty, they are those of the videos.
+    """
 
     sources: tuple[VideoSource, ...]
     ignored: tuple[tuple[Path, str], ...]
+    classes: tuple[str, ...] = ()
 
 
 def scan_folder(root: Path | str) -> Scan:
