@@ -4,6 +4,7 @@ from vg_video.tgan.config import GeneratorConfig, TGANConfig, VideoDiscriminator
 from vg_video.tgan.discriminators import VideoDiscriminator
 from vg_video.tgan.generator import Generator
 from vg_video.tgan.state import TrainState
+from vg_video.tgan.tiny import tiny
 from vg_video.tgan.train import train
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "TrainState",
     "VideoDiscriminator",
     "VideoDiscriminatorConfig",
+    "tiny",
     "train",
 ]

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from vg_layers.adversarial import LossKind
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
+from vg_video.temporal_pyramid import PyramidConfig
 from vg_video.training import TrainingConfig
 
 SYSTEM = "tgan"
@@ -57,7 +58,7 @@ class VideoDiscriminatorConfig:
 
     width: int = 64  # channels of the first layer
     norm: Literal["batch", "none"] = "batch"  # of the three layers in the middle
-    shift: bool = True  # whether the batch norms have one
+    shift: bool = True  # whether the batch norms have one; in the released recipes they have not
     start: Start = "uniform"
     classes: int = 0  # number of labels; their one-hot maps join after the first layer
 
@@ -72,8 +73,8 @@ class VideoDiscriminatorConfig:
 class TGANConfig(TrainingConfig):
     """Everything a training run of TGAN depends on, besides its data and its seed.
 
-    The thesis gives none of these numbers: they are the released code's, but for the steps, of which its 1000 passes over
-    UCF101 take 300,000.
+    The thesis gives none of these numbers: they are the released code's, but for the steps, of which it does 300,000 on
+    UCF101.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -85,19 +86,39 @@ class TGANConfig(TrainingConfig):
     loss: LossKind = "wgan"
     clip_every: int = 5
     generator_first: bool = True
+    pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D, as in table 5.2; 0: D itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_of(self, "optimizer", "rmsprop", "adam")
+        check_at_least(self, 0, "pyramid_speeds")
         if self.video_discriminator.classes != len(self.generator.classes):
             raise ValueError(
                 f"video_discriminator.classes={self.video_discriminator.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
-        if self.generator.frames < MIN_FRAMES:
+        if self.generator.frames < MIN_FRAMES and not self.pyramid_speeds:
             raise ValueError(
                 f"generator.temporal_widths gives {self.generator.frames} frames, wanted {MIN_FRAMES} at least"
             )
+        _ = self.pyramid  # refuses speeds for which clips are too short
+
+    @property
+    def pyramid(self) -> PyramidConfig | None:
+        """The temporal pyramid in the place of D, with nets as wide as D and its norm; None for D itself."""
+        if not self.pyramid_speeds:
+            return None
+        net = self.video_discriminator
+        return PyramidConfig(
+            speeds=self.pyramid_speeds,
+            frames=self.generator.frames,
+            resolution=RESOLUTION,
+            arch="dcgan2d",
+            channel_base=net.width * RESOLUTION // 2,
+            max_channels=8 * net.width,
+            norm=net.norm,
+            classes=net.classes,
+        )
 
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""

@@ -3,6 +3,7 @@
 from torch import nn
 from torch.optim import Optimizer, RMSprop
 
+from vg_video.temporal_pyramid import pyramid_nets
 from vg_video.tgan.config import SYSTEM, TGANConfig
 from vg_video.tgan.discriminators import VideoDiscriminator
 from vg_video.tgan.generator import Generator
@@ -16,11 +17,11 @@ class TrainState(AnyTrainState[TGANConfig]):
     system = SYSTEM
 
     def build(self, config: TGANConfig) -> dict[str, nn.Module]:
-        """Make G and D."""
-        return {
-            GENERATOR: Generator(config.generator),
-            "video_discriminator": VideoDiscriminator(config.video_discriminator),
-        }
+        """Make G, and D or the nets of the pyramid."""
+        nets: dict[str, nn.Module] = {GENERATOR: Generator(config.generator)}
+        if config.pyramid:
+            return nets | pyramid_nets(config.pyramid)
+        return nets | {"video_discriminator": VideoDiscriminator(config.video_discriminator)}
 
     def optimizer(self, name: str, net: nn.Module) -> Optimizer:
         """Make the optimizer of a net, RMSprop unless Adam is asked for."""

@@ -4,6 +4,7 @@ from vg_video.vgan.config import GeneratorConfig, VGANConfig, VideoDiscriminator
 from vg_video.vgan.discriminators import VideoDiscriminator
 from vg_video.vgan.generator import Generator, Streams
 from vg_video.vgan.state import TrainState
+from vg_video.vgan.tiny import tiny
 from vg_video.vgan.train import train
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "VideoDiscriminator",
     "VideoDiscriminatorConfig",
     "image_conditioned",
+    "tiny",
     "train",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of
+from vg_video.temporal_pyramid import PyramidConfig
 from vg_video.training import TrainingConfig
 
 SYSTEM = "vgan"
@@ -65,10 +66,11 @@ class VGANConfig(TrainingConfig):
     generator_first: bool = True
     mask_weight: float = 0.1  # of the mean of the mask, which keeps the foreground small
     first_frame_weight: float = 0.0  # of the mean absolute difference of the first frame from the image
+    pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D, as in table 5.2; 0: D itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_at_least(self, 0, "mask_weight", "first_frame_weight")
+        check_at_least(self, 0, "mask_weight", "first_frame_weight", "pyramid_speeds")
         if self.first_frame_weight and not self.generator.image_conditioned:
             raise ValueError(
                 f"first_frame_weight={self.first_frame_weight}, wanted 0 unless generator.image_conditioned"
@@ -78,6 +80,24 @@ class VGANConfig(TrainingConfig):
                 f"video_discriminator.classes={self.video_discriminator.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
+        _ = self.pyramid  # refuses speeds for which clips are too short
+
+    @property
+    def pyramid(self) -> PyramidConfig | None:
+        """The temporal pyramid in the place of D, with nets as wide as D and its norm; None for D itself."""
+        if not self.pyramid_speeds:
+            return None
+        net = self.video_discriminator
+        return PyramidConfig(
+            speeds=self.pyramid_speeds,
+            frames=FRAMES,
+            resolution=RESOLUTION,
+            arch="dcgan2d",
+            channel_base=net.width * RESOLUTION // 2,
+            max_channels=8 * net.width,
+            norm=net.norm,
+            classes=net.classes,
+        )
 
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from vg_video.temporal_pyramid import pyramid_nets
 from vg_video.training.state import GENERATOR
 from vg_video.training.state import TrainState as AnyTrainState
 from vg_video.vgan.config import SYSTEM, VGANConfig
@@ -15,8 +16,8 @@ class TrainState(AnyTrainState[VGANConfig]):
     system = SYSTEM
 
     def build(self, config: VGANConfig) -> dict[str, nn.Module]:
-        """Make G and D."""
-        return {
-            GENERATOR: Generator(config.generator),
-            "video_discriminator": VideoDiscriminator(config.video_discriminator),
-        }
+        """Make G, and D or the nets of the pyramid."""
+        nets: dict[str, nn.Module] = {GENERATOR: Generator(config.generator)}
+        if config.pyramid:
+            return nets | pyramid_nets(config.pyramid)
+        return nets | {"video_discriminator": VideoDiscriminator(config.video_discriminator)}

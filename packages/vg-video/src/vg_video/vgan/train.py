@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from vg_layers import Step
 
+from vg_video.temporal_pyramid import pyramid_critics
 from vg_video.training import Critic, Generated, Part, Procedure, run
 from vg_video.vgan.config import VGANConfig
 from vg_video.vgan.losses import first_frame_loss, mask_loss
@@ -26,8 +27,8 @@ def train(state: TrainState, batches: Iterable["Batch"]) -> Iterator[Step]:
         batches: batches of clips from the state's step on: video (b, 3, 32, 64, 64) in [-1, 1], and the label (b,)
             when the config has classes.
     Yields:
-        The step's index and losses: the discriminator's, the generator's by it, and those of the mask and of the first
-        frame, weighted, where they have a weight.
+        The step's index and losses: the discriminator's, or those of each speed's, the generator's by them, and those
+        of the mask and of the first frame, weighted, where they have a weight.
     Raises:
         DivergenceError: if a loss or a gradient is not finite.
         ValueError: if a batch is of another step, its labels are missing, or its clips have another shape.
@@ -46,7 +47,8 @@ class _VGAN(Procedure):
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
         """D sees clips and labels; a generated clip has the label of a real one."""
-        return [Critic(name="video_discriminator", real=real, fake=fake, label=part.label, fake_label=part.label)]
+        video = Critic(name="video_discriminator", real=real, fake=fake, label=part.label, fake_label=part.label)
+        return pyramid_critics(self.config.pyramid, video) if self.config.pyramid else [video]
 
     def generator_terms(self, part: Part, generated: Generated) -> dict[str, Tensor]:
         """The losses of the mask and of the first frame, weighted."""
