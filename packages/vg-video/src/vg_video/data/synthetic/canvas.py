@@ -137,6 +137,19 @@ class Canvas:
         distance = np.sqrt(x * x + y * y) + np.minimum(np.maximum(out_across, out_along), 0) - corner
         self.paint(patch, distance, color, shade=round_shade(-uy * across / half, ux * across / half), masks=masks)
 
+    def polygon(self, corners: np.ndarray, color: Color, *, opacity: Numbers = 1.0, masks: Sequence[str] = ()) -> None:
+        """Draw a flat convex polygon; its corners (n, t, 2) go round clockwise."""
+        patch = self.patch(corners, 1.0)
+        distance: np.ndarray | None = None
+        for a, b in zip(corners, np.roll(corners, -1, 0), strict=True):
+            (ax, ay), (bx, by) = points(a), points(b)
+            ux, uy = bx - ax, by - ay
+            length = np.sqrt(np.maximum(ux * ux + uy * uy, 1e-6))
+            side = (ux * (ay - patch.y) + uy * (patch.x - ax)) / length
+            distance = side if distance is None else np.maximum(distance, side)
+        if distance is not None:
+            self.paint(patch, distance, color, opacity=opacity, masks=masks)
+
     def ellipse(
         self,
         center: np.ndarray,
@@ -196,6 +209,17 @@ def ellipse_distance(nx: np.ndarray, ny: np.ndarray, rx: Numbers, ry: Numbers) -
     reach = np.sqrt(nx * nx + ny * ny)
     mx, my = nx / rx, ny / ry
     return reach * (reach - 1) / np.sqrt(np.maximum(mx * mx + my * my, 1e-9))
+
+
+def rounded(nx: np.ndarray, ny: np.ndarray, square: Numbers) -> np.ndarray:
+    """How far a point is from the middle of a round or angular shape, 1 on its edge.
+
+    Args:
+        nx, ny: the point, as shares of the radii.
+        square: 0 for an ellipse, 1 for a rectangle.
+    """
+    xx, yy = nx * nx, ny * ny
+    return np.sqrt(np.maximum(xx + yy - square * np.minimum(xx, 1) * np.minimum(yy, 1), 0))
 
 
 def round_shade(nx: np.ndarray, ny: np.ndarray) -> np.ndarray:

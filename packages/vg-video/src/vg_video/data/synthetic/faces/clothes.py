@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vg_video.data.synthetic.canvas import each, ellipse_distance, points
+from vg_video.data.synthetic.canvas import each, ellipse_distance, points, rounded
 from vg_video.data.synthetic.faces.head import Head
 from vg_video.data.synthetic.looks import Color, Value, blend, rgb
 from vg_video.data.synthetic.rooms import grid, pattern, tint, wave
@@ -67,8 +67,7 @@ class Clothes:
 
     def _shirt(self) -> None:
         nx, ny = self.x / WIDE, np.minimum((self.y - TALL - 0.005) / TALL, 0)
-        xx, yy = nx * nx, ny * ny
-        distance = (np.sqrt(np.maximum(xx + yy - 0.5 * xx * yy, 0)) - 1) * TALL
+        distance = (rounded(nx, ny, 0.5) - 1) * TALL
         light = 1.05 - 0.6 * (self.x + 0.12) * (self.x + 0.12) - 0.3 * np.maximum(self.y, 0)
         if self.look["top"] == "stripes":
             light = light * (1 - 0.30 * (wave(self.y * 10) * 5).clip(0, 1))

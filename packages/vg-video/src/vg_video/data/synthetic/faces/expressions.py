@@ -1,6 +1,5 @@
 """What the parts of a face do in each of the six expressions of MUG."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -32,28 +31,28 @@ class Rig(NamedTuple):
 
 EXPRESSIONS = {
     "happiness": Rig(
-        brow_inner=0.02, brow_outer=0.03, lids=-0.12, squint=0.30, width=0.115, curve=0.15, upper=0.0, lower=0.085,
-        boxy=0.15, teeth=0.75, jaw=0.03, nod=-2.0, flush=0.55,
+        brow_inner=0.02, brow_outer=0.03, lids=-0.10, squint=0.34, width=0.125, curve=0.175, lower=0.10, boxy=0.15,
+        teeth=0.75, jaw=0.03, nod=-2.0, flush=0.55,
     ),
     "sadness": Rig(
-        brow_inner=0.115, brow_outer=-0.055, brow_knit=0.035, lids=-0.30, width=-0.03, curve=-0.115, lower=-0.005,
+        brow_inner=0.14, brow_outer=-0.06, brow_knit=0.035, lids=-0.28, width=-0.02, curve=-0.15, lower=-0.005,
         thin=0.1, nod=7.0,
     ),
     "anger": Rig(
-        brow_inner=-0.125, brow_outer=0.035, brow_knit=0.07, lids=-0.16, squint=0.16, width=0.02, curve=-0.035,
-        upper=0.035, lower=0.045, boxy=0.9, teeth=1.0, thin=0.3, jaw=0.0, nod=4.0, flush=0.8,
+        brow_inner=-0.135, brow_outer=0.05, brow_knit=0.07, lids=-0.16, squint=0.16, width=0.03, curve=-0.04,
+        upper=0.045, lower=0.055, boxy=0.9, teeth=1.0, thin=0.3, nod=4.0, flush=0.9,
     ),
     "surprise": Rig(
-        brow_inner=0.125, brow_outer=0.15, lids=0.32, width=-0.105, upper=0.075, lower=0.15, boxy=0.85, teeth=0.12,
-        jaw=0.13, nod=-4.0,
+        brow_inner=0.135, brow_outer=0.16, lids=0.30, width=-0.11, upper=0.095, lower=0.17, boxy=0.85, teeth=0.12,
+        jaw=0.14, nod=-4.0,
     ),
     "disgust": Rig(
-        brow_inner=-0.075, brow_outer=-0.02, brow_knit=0.03, lids=-0.34, squint=0.28, width=-0.01, curve=-0.075,
-        upper=0.045, lower=0.0, boxy=0.3, teeth=1.0, sneer=0.07, wrinkle=0.055, nod=-5.0,
+        brow_inner=-0.08, brow_outer=-0.02, brow_knit=0.03, lids=-0.34, squint=0.28, width=-0.01, curve=-0.09,
+        upper=0.055, boxy=0.3, teeth=1.0, sneer=0.085, wrinkle=0.06, nod=-5.0,
     ),
     "fear": Rig(
-        brow_inner=0.13, brow_outer=0.05, brow_knit=0.055, lids=0.27, width=0.085, curve=-0.06, upper=0.02,
-        lower=0.075, boxy=0.75, teeth=0.35, thin=0.3, jaw=0.06, nod=-3.0, flush=-0.8,
+        brow_inner=0.15, brow_outer=0.05, brow_knit=0.055, lids=0.27, width=0.09, curve=-0.065, upper=0.03,
+        lower=0.09, boxy=0.75, teeth=0.35, thin=0.3, jaw=0.06, nod=-3.0, flush=-0.8,
     ),
 }  # fmt: skip
 

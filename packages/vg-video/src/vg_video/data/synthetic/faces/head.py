@@ -1,11 +1,15 @@
 """The geometry of a turning head: places on it become places on the canvas."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from vg_video.data.synthetic.canvas import Canvas, Numbers, Patch, each, points
+from vg_video.data.synthetic.canvas import Canvas, Numbers, Patch, each, ellipse_distance, points, rounded
 from vg_video.data.synthetic.faces.looks import Bones
+from vg_video.data.synthetic.looks import Color
+
+HEAD = "head"  # the mask
 
 
 class Spot(NamedTuple):
@@ -34,17 +38,15 @@ class Head:
         self._yaw, self._pitch = (np.sin(yaw), np.cos(yaw)), (np.sin(pitch), np.cos(pitch))
         self._axis = np.stack([np.cos(self._roll), np.sin(self._roll)], -1)  # of u, in the picture
 
+    def turned(self, u: Numbers, v: Numbers, depth: float) -> tuple[np.ndarray, np.ndarray]:
+        """Find where yaw and pitch take a place of the head: u and v, each (t,)."""
+        return u * self._yaw[1] + depth * self._yaw[0], v * self._pitch[1] + depth * self._pitch[0]
+
     def place(self, u: Numbers, v: Numbers, depth: float) -> np.ndarray:
         """Find a place of the head in the picture, in pixels, (t, 2)."""
-        right = u * self._yaw[1] + depth * self._yaw[0]
-        down = v * self._pitch[1] + depth * self._pitch[0]
+        right, down = self.turned(u, v, depth)
         cos, sin = self._axis.T
         return self.center + self.unit * np.stack([right * cos - down * sin, right * sin + down * cos], -1)
-
-    @property
-    def turn(self) -> np.ndarray:
-        """How far the middle of the face is turned to the right, (t,), in half heights of the head."""
-        return self._yaw[0]
 
     def narrowed(self, u: float, depth: float) -> np.ndarray:
         """How wide something at this place looks, (t,): less where the head turns it away."""
@@ -60,9 +62,18 @@ class Head:
         dx, dy = patch.x - x, patch.y - y
         return Spot(patch, dx * cos + dy * sin, dy * cos - dx * sin)
 
-    def pixels(self, distance: np.ndarray) -> np.ndarray:
-        """From half heights of the head to pixels."""
-        return distance * each(self.unit)
+    def paint(
+        self,
+        patch: Patch,
+        distance: np.ndarray,
+        color: Color,
+        *,
+        shade: np.ndarray | None = None,
+        opacity: Numbers = 1.0,
+        masks: Sequence[str] = (HEAD,),
+    ) -> None:
+        """Paint a part of the head as `Canvas.paint` does, its distance in half heights of the head."""
+        self.canvas.paint(patch, distance * each(self.unit), color, shade=shade, opacity=opacity, masks=masks)
 
 
 def egg(u: np.ndarray, v: np.ndarray, bones: Bones, jaw: Numbers) -> np.ndarray:
@@ -76,10 +87,14 @@ def egg(u: np.ndarray, v: np.ndarray, bones: Bones, jaw: Numbers) -> np.ndarray:
     rx = bones.width * (1 - bones.taper * v)
     ry = 1 + np.where(v > 0, each(jaw), 0)
     nx, ny = u / rx, v / ry
-    xx, yy = nx * nx, ny * ny
-    reach = np.sqrt(np.maximum(xx + yy - np.where(v > 0, bones.square, 0.15) * xx * yy, 0))
+    reach = rounded(nx, ny, np.where(v > 0, bones.square, 0.15))
     mx, my = nx / rx, ny / ry
     return reach * (reach - 1) / np.sqrt(np.maximum(mx * mx + my * my, 1e-6))
+
+
+def oval(u: np.ndarray, v: np.ndarray, wide: float, tall: float) -> np.ndarray:
+    """About the signed distance from an upright ellipse of these radii."""
+    return ellipse_distance(u / wide, v / tall, wide, tall)
 
 
 def lens(
@@ -98,4 +113,5 @@ def lens(
     square = s * s
     arch = (1 - square) * (1 + each(boxy) * square)
     slope = 2 * s * np.maximum(np.abs(high), np.abs(low)) / wide
-    return np.maximum(y - low * arch, high * arch - y) / np.sqrt(1 + slope * slope)
+    between = np.maximum(y - low * arch, high * arch - y) / np.sqrt(1 + slope * slope)
+    return np.maximum(between, np.abs(x) - wide)

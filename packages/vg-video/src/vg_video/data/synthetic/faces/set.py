@@ -9,8 +9,8 @@ from vg_video.data.synthetic.base import SyntheticSet, Tracks
 from vg_video.data.synthetic.canvas import Canvas
 from vg_video.data.synthetic.faces.clothes import Clothes, draw_backdrop
 from vg_video.data.synthetic.faces.expressions import EXPRESSIONS, rig
-from vg_video.data.synthetic.faces.features import HEAD, LIPS, MOUTH, Features
-from vg_video.data.synthetic.faces.head import Head
+from vg_video.data.synthetic.faces.features import LIPS, MOUTH, Features
+from vg_video.data.synthetic.faces.head import HEAD, Head
 from vg_video.data.synthetic.faces.looks import FACES
 from vg_video.data.synthetic.faces.portrait import Portrait
 from vg_video.data.synthetic.faces.timing import course, draw_motion
