@@ -102,4 +102,4 @@ def test_strips_are_36_videos_of_9_persons_with_the_names_of_their_actions(strip
     (strips / "4/00000014.jpg").write_bytes(b"")
     report = check(read_layout("weizmann-strips", strips))
     assert report.missing == ("3/00000012.jpg",)
-    assert [(path.name, reason) for path, reason in report.corrupt] == [("00000014.jpg", "00000014.jpg: empty")]
+    assert [(path.name, reason) for path, reason in report.corrupt] == [("00000014.jpg", "empty")]

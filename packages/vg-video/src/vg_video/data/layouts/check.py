@@ -46,7 +46,7 @@ def check(listing: Listing, *, decode: bool = True, progress: Callable[[int, int
     with closing(map_in_order(problem, sources, os.cpu_count() or 1)) as problems:
         for done, (source, reason) in enumerate(zip(sources, problems, strict=True), start=1):
             if reason:
-                corrupt.append((source.path, reason.removeprefix(f"{source.path}: ")))
+                corrupt.append((source.path, reason.removeprefix(f"{source.path}: ").removeprefix(f"{source.path}/")))
             if progress:
                 progress(done, len(sources))
     return Report(

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vg_video.data.folder import VideoSource, scan_folder
 
@@ -56,11 +56,12 @@ def find_videos(root: Path | str, pattern: str) -> dict[str, Found]:
     for path, reason in scan.ignored:
         relative = path.relative_to(root)
         name = re.search(pattern, relative.as_posix())
-        if name and path.suffix.lower() in SUFFIXES:
-            place = _place(relative, name)
-            if name["name"] not in found or found[name["name"]].source.path == root / place:
-                kind: Literal["file", "frames"] = "file" if place == relative else "frames"
-                found[name["name"]] = Found(name, VideoSource(root / place, kind), f"{path.name}: {reason}")
+        if not name or path.suffix.lower() not in SUFFIXES:
+            continue
+        place = root / _place(relative, name)
+        if name["name"] not in found or found[name["name"]].source.path == place:
+            video = VideoSource(place, "file") if place == path else VideoSource(place, "frames")
+            found[name["name"]] = Found(name, video, reason if place == path else f"{path.name}: {reason}")
     return found
 
 

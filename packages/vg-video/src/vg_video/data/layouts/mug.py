@@ -82,7 +82,7 @@ def _video(name: str, found: Found, frames: int | None) -> Video:
         numbers = {int(number[1]) for path in frame_files(source.path) if (number := re.match(r"img_(\d+)", path.name))}
         gaps = sorted(set(range(frames or max(numbers, default=-1) + 1)) - numbers) if numbers else []
         if gaps:
-            damage = f"{len(gaps)} frames are missing, the first: img_{gaps[0]:04}.jpg"
+            damage = f"frames are missing: {len(gaps)}, the first img_{gaps[0]:04}.jpg"
     return Video(name, source, subject, _side(subject), damage)
 
 
