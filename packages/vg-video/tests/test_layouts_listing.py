@@ -70,7 +70,7 @@ def test_complete_is_what_lacks_nothing(lack, tmp_path):
 
 def test_missing_and_damaged_videos_stop_a_scan_unless_allowed(tmp_path):
     three = listing(tmp_path)
-    with pytest.raises(ValueError, match=r"1 of THREE missing, the first: cat/5 \(allow missing"):
+    with pytest.raises(ValueError, match=r"1 missing from THREE, the first: cat/5; allow_missing"):
         three.scan("train")
     with pytest.raises(ValueError, match=r"3\.png: torn"):
         three.scan("train", allow_missing=True)

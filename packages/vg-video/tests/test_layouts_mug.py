@@ -75,7 +75,7 @@ def test_a_split_is_a_data_set_whose_classes_are_those_of_both(root):
     assert len(train) == 4 and len(test) == 2 and train.fingerprint != test.fingerprint
     labels = {int(label) for label in next(test.batches(2, seed=0)).label}
     assert labels == {0, 1}
-    with pytest.raises(ValueError, match=r"9 of MUG missing, the first: 034 \(allow missing ones"):
+    with pytest.raises(ValueError, match=r"9 missing from MUG, the first: 034; allow_missing goes on"):
         read_layout("mug", root).scan("test")
 
 
@@ -120,7 +120,7 @@ def test_released_lists_name_what_is_used_what_is_missing_and_how_long_it_is(roo
     assert listing.videos[1].damage == "frames are missing: 3, the first img_0012.jpg"
     assert listing.expected == {"videos": 4, "subjects": 3}
     assert len(read_layout("mug", root, lists=lists / "val.csv").videos) == 1
-    with pytest.raises(ValueError, match="1 of MUG missing, the first: 001/anger/take001"):
+    with pytest.raises(ValueError, match="1 missing from MUG, the first: 001/anger/take001"):
         listing.scan()
     assert len(listing.scan("test").sources) == 1  # what is missing is in the other split
 

@@ -93,7 +93,7 @@ def test_a_missing_and_a_corrupt_file_are_named(root, tiny, tmp_path):
             ClipDataset(root, CONFIG, scan=listing.scan(allow_missing=True), cache=cache)
     dataset = ClipDataset(root, CONFIG, scan=listing.scan(allow_missing=True), skip_corrupt=True)
     assert len(dataset) == 26 and len(dataset.skipped) == 14
-    with pytest.raises(ValueError, match=r"NATOPS missing, the first: gesture01/g01s02\.avi"):
+    with pytest.raises(ValueError, match=r"missing from NATOPS, the first: gesture01/g01s02\.avi"):
         listing.scan()
 
 
@@ -101,7 +101,7 @@ def test_segments_that_the_text_lacks_are_named(root):
     path = root / "data/segmentation.txt"
     path.write_text(path.read_text().replace("1,1,20\n1: 1,5\n", "1,1,19\n", 1))
     listing = read_layout("natops", root)
-    assert len(listing.videos) == 59 and listing.missing[-1].name == "g01s01r01 in segmentation.txt"
+    assert len(listing.videos) == 59 and listing.missing[0].name == "g01s01r01 in segmentation.txt"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_listed_files_that_are_missing_are_counted_and_stop_unless_allowed(root,
     (root / "UCF-101" / TRAIN[1]).unlink()
     tiny.break_off(root / "UCF-101" / TEST[0])
     listing = read_layout("ucf101", root)
-    with pytest.raises(ValueError, match=f"2 of UCF101 missing, the first: {TRAIN[0]}"):
+    with pytest.raises(ValueError, match=f"2 missing from UCF101, the first: {TRAIN[0]}"):
         listing.scan("train")
     assert len(listing.scan("train", allow_missing=True).sources) == 1
     with pytest.raises(ValueError, match=r"v_Archery_g01_c01\.avi: cut off after"):
@@ -77,7 +77,7 @@ def test_a_line_that_names_no_video_is_refused_with_its_number(root):
 
 def test_a_folder_with_none_of_the_videos_is_refused(root):
     (root / "UCF-101").rename(root / "elsewhere")
-    with pytest.raises(ValueError, match="3 of UCF101 missing"):
+    with pytest.raises(ValueError, match="3 missing from UCF101"):
         read_layout("ucf101", root).scan("train")
     with pytest.raises(ValueError, match="no video of UCF101 in it for split 'train'"):
         read_layout("ucf101", root).scan("train", allow_missing=True)

@@ -58,7 +58,7 @@ def test_a_missing_and_a_corrupt_video_are_named(root, tiny):
         "004_spontaneous_smile_2.mp4",
         "005_spontaneous_smile_3.mp4",
     ]
-    with pytest.raises(ValueError, match=r"1 of UvA-NEMO missing, the first: 003_spontaneous_smile_1\.mp4"):
+    with pytest.raises(ValueError, match=r"1 missing from UvA-NEMO, the first: 003_spontaneous_smile_1\.mp4"):
         listing.scan()
     with pytest.raises(ValueError, match=r"005_spontaneous_smile_3\.mp4: .*empty"):
         listing.scan(allow_missing=True)

@@ -62,7 +62,7 @@ def test_a_missing_and_a_corrupt_video_are_named(root, tiny):
     assert report.missing == ("dev/mp4/id00015/*/*.mp4", "dev/mp4/id00016")
     assert [path for path, _ in report.corrupt] == [listing.videos[0].source.path]
     assert report.counts[1] == ("train subjects", 5994, 4)
-    with pytest.raises(ValueError, match=r"2 of VoxCeleb2-mini missing, the first: dev/mp4/id00015"):
+    with pytest.raises(ValueError, match=r"2 missing from VoxCeleb2-mini, the first: dev/mp4/id00015"):
         listing.scan("train")
     scan = listing.scan("train", allow_missing=True)
     with pytest.raises(ValueError, match=r"0000\d\.mp4: (cut off|no video stream)"):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from vg_video.data.layouts import LayoutName, Listing, Report, check, read_layout
@@ -81,7 +80,7 @@ def _checked(listing: Listing, *, decode: bool) -> Report:
 
 def _print(report: Report, show: int) -> None:
     """The counts as a table, then names."""
-    table = Table(title=f"{report.layout} in {escape(str(report.root))}", title_justify="left")
+    table = Table(title=report.layout)
     for heading in ("", "expected", "found"):
         table.add_column(heading, justify="right" if heading else "left")
     for what, wanted, found in report.counts:

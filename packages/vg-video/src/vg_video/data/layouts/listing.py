@@ -68,8 +68,8 @@ class Listing:
         """
         missing = [name for name, side in self.missing if split in (None, side)]
         if missing and not allow_missing:
-            what = f"{len(missing)} of {self.layout} missing, the first: {missing[0]}"
-            raise ValueError(f"{self.root}: {what} (allow missing ones to go on without)")
+            what = f"{len(missing)} missing from {self.layout}, the first: {missing[0]}"
+            raise ValueError(f"{self.root}: {what}; allow_missing goes on with what is there")
         videos = [video for video in self.videos if split in (None, video.split)]
         damaged = [video for video in videos if video.damage]
         if damaged and not skip_corrupt:

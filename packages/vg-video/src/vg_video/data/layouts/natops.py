@@ -9,12 +9,13 @@ A file shows one subject who repeats one gesture 20 times; the text tells first 
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 from vg_video.data.folder import VideoSource
 from vg_video.data.layouts.find import existing_folder
-from vg_video.data.layouts.listing import Listing, Missing, Video, split_subjects
+from vg_video.data.layouts.listing import Listing, Missing, Split, Video, split_subjects
 
 GESTURES = (
     *("i_have_command", "all_clear", "not_clear", "spread_wings", "fold_wings", "lock_wings", "up_hook", "down_hook"),
@@ -31,15 +32,10 @@ SEGMENTATION = "segmentation.txt"
 class Segment(NamedTuple):
     """One time that a subject makes a gesture."""
 
-    subject: str
     gesture: int  # from 1
+    subject: str
     repetition: int  # from 1
     span: tuple[int, int]  # first frame, from 0, and the one after the last
-
-    @property
-    def file(self) -> str:
-        """The file in which it is seen."""
-        return f"gesture{self.gesture:02}/g{self.gesture:02}s{self.subject}.avi"
 
     @property
     def name(self) -> str:
@@ -62,32 +58,16 @@ def read_natops(root: Path | str, *, seed: int = 0) -> Listing:
     root = existing_folder(root)
     folder = root / "data" if (root / "data").is_dir() else root
     sides = split_subjects(SUBJECTS, TRAIN, TEST, seed)
-    segments = sorted(_segments(folder / SEGMENTATION), key=lambda segment: (segment.repetition, segment.file))
-    present = {file for file in {segment.file for segment in segments} if (folder / file).exists()}
-    wanted = {
-        Segment(subject, gesture, 0, (0, 0)).file: subject
-        for gesture in range(1, len(GESTURES) + 1)
-        for subject in SUBJECTS
-    }
-    missing = [Missing(file, sides[subject]) for file, subject in wanted.items() if not (folder / file).exists()]
-    named = {segment.name for segment in segments}
-    for file, subject in wanted.items():
-        names = (f"{Path(file).stem}r{repetition:02}" for repetition in range(1, REPETITIONS + 1))
-        missing += [Missing(f"{name} in {SEGMENTATION}", sides[subject]) for name in names if name not in named]
+    segments = sorted(_segments(folder / SEGMENTATION), key=lambda segment: (segment.repetition, segment.name))
     return Listing(
         "NATOPS",
         root,
         tuple(
-            Video(
-                segment.name,
-                VideoSource(folder / segment.file, "file", GESTURES[segment.gesture - 1], segment.span),
-                segment.subject,
-                sides[segment.subject],
-            )
+            Video(segment.name, _source(folder, segment), segment.subject, sides[segment.subject])
             for segment in segments
-            if segment.file in present
+            if (folder / _file(segment.gesture, segment.subject)).exists()
         ),
-        tuple(missing),
+        tuple(_missing(folder, {segment.name for segment in segments}, sides)),
         {
             "videos": len(GESTURES) * len(SUBJECTS) * REPETITIONS,
             "subjects": len(SUBJECTS),
@@ -96,6 +76,28 @@ def read_natops(root: Path | str, *, seed: int = 0) -> Listing:
             "test subjects": TEST,
         },
     )
+
+
+def _file(gesture: int, subject: str) -> str:
+    """The file that shows a subject's repetitions of a gesture."""
+    return f"gesture{gesture:02}/g{gesture:02}s{subject}.avi"
+
+
+def _source(folder: Path, segment: Segment) -> VideoSource:
+    """The part of a file that shows one repetition, labeled."""
+    path = folder / _file(segment.gesture, segment.subject)
+    return VideoSource(path, "file", GESTURES[segment.gesture - 1], segment.span)
+
+
+def _missing(folder: Path, named: set[str], sides: dict[str, Split]) -> Iterator[Missing]:
+    """Files that are not there, and repetitions that the text does not name."""
+    for gesture, subject in product(range(1, len(GESTURES) + 1), SUBJECTS):
+        if not (folder / _file(gesture, subject)).exists():
+            yield Missing(_file(gesture, subject), sides[subject])
+        for repetition in range(1, REPETITIONS + 1):
+            name = f"g{gesture:02}s{subject}r{repetition:02}"
+            if name not in named:
+                yield Missing(f"{name} in {SEGMENTATION}", sides[subject])
 
 
 def _segments(path: Path) -> Iterator[Segment]:
@@ -115,4 +117,4 @@ def _segments(path: Path) -> Iterator[Segment]:
             repetition, first, last = map(int, segment.groups())
             if not 1 <= first <= last:
                 raise ValueError(f"{path}: line {number}: frames {first} to {last}; 1 <= first <= last is wanted")
-            yield Segment(SUBJECTS[subject - 1], gesture, repetition, (first - 1, last))
+            yield Segment(gesture, SUBJECTS[subject - 1], repetition, (first - 1, last))
