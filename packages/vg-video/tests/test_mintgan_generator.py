@@ -182,7 +182,7 @@ def test_video_and_gradients_are_those_of_equation_5_4_clip_by_clip_and_frame_by
 
 @pytest.mark.parametrize("bank", ["svd", "qr", "cayley"])
 def test_the_gradient_reaches_all_of_m(bank, rng):
-    generator = micro(bank=bank, directions=8)
+    generator = micro(bank=bank)
     generator(**inputs(generator)).square().sum().backward()
     reached = generator.bank.weight.grad != 0
     if bank == "cayley":  # of which the diagonal is no part
