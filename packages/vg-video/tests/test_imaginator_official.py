@@ -95,7 +95,7 @@ def test_a_training_step_has_the_released_losses_gradients_and_statistics(releas
 
     monkeypatch.setattr(imaginator.Generator, "latents", lambda net, frames, draw: {"noise": next(noise)})
     monkeypatch.setattr(training.part, "sample_frames", lambda clip, count, draw: clip[:, :, next(times)])
-    state = State(official.config(tuple("012345")))
+    state = State(imaginator.imaginator_official(tuple("012345")))
     (step,) = imaginator.train(state, [Batch(0, real, torch.tensor(spec["labels"]))])
 
     found = {

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, islice
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
+from vg_layers.adversarial import LossKind
 from vg_video import imaginator
 from vg_video.data.clips import Batch
 from vg_video.sampling import sample
@@ -218,6 +220,14 @@ def test_each_row_of_the_ablations_trains_twenty_steps(name):
     assert any(not torch.equal(after[key], before[key]) for key in after)
 
 
+@pytest.mark.parametrize("loss", get_args(LossKind))
+@pytest.mark.parametrize("auxiliary", [False, True], ids=["told", "telling"])
+def test_a_step_takes_any_row_of_table_2_1(loss, auxiliary):
+    (losses,) = run(imaginator.TrainState(changed(loss=loss, auxiliary_classifier=auxiliary)), 1)
+    assert losses.keys() >= WITHOUT_LABELS
+    assert all(value.isfinite() for value in losses.values())
+
+
 def test_wrong_labels_change_what_the_video_discriminator_learns_and_nothing_else_of_the_step():
     (with_wrong,), (without,) = (
         run(imaginator.TrainState(config), 1)
@@ -267,13 +277,22 @@ def test_defaults_are_the_numbers_of_the_thesis():
 
 
 def test_released_settings_are_one_hundred_times_the_mean_and_one_rate():
-    config = imaginator.official.config(tuple("abcdef"))
+    config = imaginator.imaginator_official(tuple("abcdef"))
     real, fake = torch.rand(2, 2, 3, 32, 64, 64)
     weighted = config.reconstruction_weight * imaginator.losses.reconstruction_loss(fake, real)
     assert weighted.item() == pytest.approx(100 * (real - fake).abs().mean().item(), rel=1e-5)
     assert config.generator == imaginator.GeneratorConfig(classes=tuple("abcdef"), appearance_norm=False)
     released = (config.discriminator_learning_rate, config.frames_per_clip, config.wrong_labels, config.generator_first)
     assert released == (None, 1, False, True)
+
+
+def test_tiny_keeps_modules_frames_losses_and_proportions_of_the_rates():
+    tiny, thesis = imaginator.tiny(("left", "right", "still")), imaginator.ImaGINatorConfig()
+    (losses,) = run(imaginator.TrainState(dataclasses.replace(tiny, batch_size=2)), 1)
+    assert losses.keys() == WITHOUT_LABELS | {"video_r1", "image_r1"}
+    assert tiny.generator.fusion and tiny.generator.convolution == "1+2d" and tiny.wrong_labels
+    assert tiny.reconstruction_weight == thesis.reconstruction_weight
+    assert tiny.discriminator_learning_rate / tiny.learning_rate == pytest.approx(5e-5 / 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -286,9 +305,9 @@ def test_released_settings_are_one_hundred_times_the_mean_and_one_rate():
             "reconstruction_weight=0 without discriminators",
         ),
         ({"video_discriminator": imaginator.VideoDiscriminatorConfig()}, "classes=0, wanted 3 as in generator.classes"),
-        ({"auxiliary_classifier": True, "video_discriminator": None}, "wanted a video discriminator with it"),
-        ({"auxiliary_classifier": True, "loss": "began"}, "that is no autoencoder"),
+        ({"auxiliary_classifier": True, "video_discriminator": None}, "auxiliary_classifier=True without a video disc"),
         ({"learning_rate": 0.0}, "learning_rate=0.0, wanted a positive number"),
+        ({"batch_size": 4, "accumulate": 4}, "batch_size=4 in accumulate=4 parts, wanted two clips a part"),
     ],
 )
 def test_settings_that_make_no_run_are_refused(changes, message):

@@ -9,7 +9,9 @@ from vg_video.imaginator.config import (
 )
 from vg_video.imaginator.discriminators import AuxiliaryVideoDiscriminator, ImageDiscriminator, VideoDiscriminator
 from vg_video.imaginator.generator import Generator
+from vg_video.imaginator.official import imaginator_official
 from vg_video.imaginator.state import TrainState
+from vg_video.imaginator.tiny import tiny
 from vg_video.imaginator.train import train
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "TrainState",
     "VideoDiscriminator",
     "VideoDiscriminatorConfig",
+    "imaginator_official",
     "official",
+    "tiny",
     "train",
 ]

@@ -79,8 +79,8 @@ class ImaGINatorConfig(TrainingConfig):
     """Everything a training run of ImaGINator depends on, besides its data and its seed (3.3.3, 3.3.5)."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    video_discriminator: VideoDiscriminatorConfig | None = field(default_factory=VideoDiscriminatorConfig)
-    image_discriminator: ImageDiscriminatorConfig | None = field(default_factory=ImageDiscriminatorConfig)
+    video_discriminator: VideoDiscriminatorConfig | None = field(default_factory=VideoDiscriminatorConfig)  # None: none
+    image_discriminator: ImageDiscriminatorConfig | None = field(default_factory=ImageDiscriminatorConfig)  # None: none
     steps: int = 55_000  # the thesis does not say; the released code does as many on MUG
     batch_size: int = 64  # clips a step, over all processes; likewise
     learning_rate: float = 2e-4  # of G
@@ -95,6 +95,11 @@ class ImaGINatorConfig(TrainingConfig):
         check_at_least(self, 0, "reconstruction_weight")
         if not 1 <= self.frames_per_clip <= FRAMES:
             raise ValueError(f"frames_per_clip={self.frames_per_clip}, wanted 1 to {FRAMES}")
+        if self.generator.appearance_norm and self.batch_size < 2 * self.accumulate:
+            raise ValueError(
+                f"batch_size={self.batch_size} in accumulate={self.accumulate} parts, wanted two clips a part: "
+                "the batch norm of Conv5 has one value a clip"
+            )
         told = self.video_discriminator
         if told is None and self.image_discriminator is None and not self.reconstruction_weight:
             raise ValueError(
@@ -105,8 +110,13 @@ class ImaGINatorConfig(TrainingConfig):
                 f"video_discriminator.classes={told.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
-        if self.auxiliary_classifier and (told is None or self.loss == "began"):
-            raise ValueError("auxiliary_classifier=True, wanted a video discriminator with it that is no autoencoder")
+        if self.auxiliary_classifier and told is None:
+            raise ValueError("auxiliary_classifier=True without a video discriminator, wanted one that tells labels")
+
+    @property
+    def tells_labels(self) -> bool:
+        """Whether D_V tells labels; the autoencoder that BEGAN has in its place is told them."""
+        return self.auxiliary_classifier and self.loss != "began"
 
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""

@@ -55,6 +55,7 @@ class AuxiliaryVideoDiscriminator(nn.Module):
         if not config.classes:
             raise ValueError("classes=0, wanted at least 1: the auxiliary classifier has nothing to tell")
         self.config = config
+        self.sight = Sight(3, axes=3, width=config.width, classes=config.classes)
         self.first = _first(config)
         self.rest = _rest(config, labels=0, outputs=1 + config.classes)
 

@@ -28,7 +28,7 @@ GENERATOR = (
 VIDEO_DISCRIMINATOR = (("first.", "net1."), ("rest.", "net2."), *SPECTRAL_NORM)
 
 
-def config(classes: Sequence[str] = ()) -> ImaGINatorConfig:
+def imaginator_official(classes: Sequence[str] = ()) -> ImaGINatorConfig:
     """The settings with which the released code trains.
 
     The generator has its update first, and its lambda is 100 on the mean of the absolute differences; D_I sees one

@@ -52,7 +52,7 @@ class _ImaGINator(Procedure):
                     label=part.label,
                     fake_label=part.label,
                     wrong_label=self._wrong_label(part),
-                    auxiliary=config.auxiliary_classifier,
+                    auxiliary=config.tells_labels,
                 )
             )
         if config.image_discriminator is not None:
@@ -70,6 +70,6 @@ class _ImaGINator(Procedure):
     def _wrong_label(self, part: Part) -> Tensor | None:
         """Labels that are not those of the clips, where there are others and D_V is told labels."""
         config, classes = self.config, len(self.config.generator.classes)
-        if part.label is None or classes < 2 or config.auxiliary_classifier or not config.wrong_labels:
+        if part.label is None or classes < 2 or config.tells_labels or not config.wrong_labels:
             return None
         return part.each(part.label, lambda label, draw: wrong_labels(label, classes, draw))
