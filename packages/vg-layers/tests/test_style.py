@@ -222,23 +222,6 @@ def test_synthesis_blocks_have_the_values_of_stylegan2(noise, sg2_network):
     torch.testing.assert_close(image, arrays["img_constnoise" if noise else "img_nonoise"], **SINGLE)
 
 
-def test_weights_per_sample_or_scaled_maps_are_the_same(monkeypatch, rng):
-    """Of a large map the weights of each sample are made, of a small one the channels scaled; flipped or not."""
-    from vg_layers import modulated
-
-    calls, conv = [], modulated._conv_per_sample
-    monkeypatch.setattr(modulated, "_conv_per_sample", lambda *args: calls.append(1) or conv(*args))
-    weight, styles = draw(4, 3, 3, 3, rng=rng), draw(2, 3, rng=rng)
-    x = draw(2, 3, 16, 16, rng=rng)
-    for flip in (True, False):
-        whole = modulated_conv2d(x, weight, styles, padding=1, flip_weight=flip)
-        assert len(calls) == 1
-        part = modulated_conv2d(x[:, :, :5, :5], weight, styles, padding=1, flip_weight=flip)
-        assert len(calls) == 1
-        torch.testing.assert_close(part[:, :, :4, :4], whole[:, :, :4, :4], rtol=1e-10, atol=1e-10)
-        calls.clear()
-
-
 @pytest.mark.parametrize("size", [4, 16])
 def test_memory_format_does_not_change_values(size, rng):
     x, w = draw(2, 8, size, size, rng=rng), draw(2, 6, rng=rng)

@@ -97,6 +97,13 @@ def test_penalties_are_half_the_squared_input_gradients_times_the_weight(kind, r
     assert critic.fake.grad is None and not critic.real.requires_grad
 
 
+def test_scores_of_patches_count_as_their_mean_in_penalties_too(rng):
+    slopes = torch.randn(6, 2, 3, dtype=torch.float64, generator=rng)
+    net = type("Patches", (nn.Module,), {"forward": lambda self, x: torch.einsum("bi, ihw -> bhw", x, slopes)})()
+    terms = penalty_terms(shown(rng), net, [("r1", R1Penalty(gamma=2.0, every=1))], torch.Generator())
+    torch.testing.assert_close(terms["video_r1"], slopes.mean((1, 2)).square().sum())
+
+
 def test_gradients_flow_to_the_generator_where_the_discriminator_is_sure():
     """The reason for the non-saturating form (4.3.3)."""
     logits = nn.Parameter(torch.tensor([-20.0]))

@@ -114,7 +114,7 @@ def _train(system: System, run: Path, settings: Compare, words: list[str]) -> No
 def _score(system: System, run: Path, settings: Compare, network: VideoFeatures) -> dict[str, Any]:
     """Scores of the untrained and the trained generator, and a sheet of real and generated clips."""
     stored = read_run(system, run)
-    dataset = open_folder(stored.data, stored.clips)
+    dataset = open_folder(stored.data, stored.clips, stored.videos)
     trained = load_generator(run / MODEL)
     config = stored.config.with_classes(trained.classes)
     untrained = system.state(config, stored.seed).generator

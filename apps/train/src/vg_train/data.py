@@ -10,13 +10,32 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 from vg_video.data.clips import Batch, ClipConfig, ClipDataset
+from vg_video.data.layouts import LayoutName, Split, read_layout
 from vg_video.data.transforms import to_float
 from vg_video.generator import VideoGenerator
 from vg_video.sampling import sample
 from vg_video.seeds import seeded
 
 
-def open_folder(root: Path, clips: ClipConfig, *, cache: Path | None = None, skip_corrupt: bool = False) -> ClipDataset:
+@dataclass(frozen=True, kw_only=True)
+class Videos:
+    """Which videos of a folder."""
+
+    layout: LayoutName | None = None
+    """The dataset that the folder is a download of; by default any folder of videos."""
+    split: Split | None = None
+    """Of a dataset the training or the test part; by default all of it."""
+    split_seed: int = 0
+    """Of splits that are drawn by subject."""
+    lists: Path | None = None
+    """Folder of the dataset's own lists, where they do not lie beside the videos."""
+    allow_missing: bool = False
+    """Go on when videos of the dataset are missing."""
+    skip_corrupt: bool = False
+    """Leave damaged videos out instead of stopping at the first."""
+
+
+def open_folder(root: Path, clips: ClipConfig, videos: Videos, *, cache: Path | None = None) -> ClipDataset:
     """Open a folder of videos, with a progress bar, and say on stderr what was left out and why.
 
     Raises:
@@ -28,7 +47,13 @@ def open_folder(root: Path, clips: ClipConfig, *, cache: Path | None = None, ski
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        dataset = ClipDataset(root, clips, cache=cache, skip_corrupt=skip_corrupt, progress=show)
+        scan = None
+        if videos.layout:
+            listing = read_layout(videos.layout, root, lists=videos.lists, seed=videos.split_seed)
+            scan = listing.scan(videos.split, allow_missing=videos.allow_missing, skip_corrupt=videos.skip_corrupt)
+        dataset = ClipDataset(
+            root, clips, scan=scan, cache=cache, skip_corrupt=videos.skip_corrupt, progress=show
+        )
     if dataset.skipped:
         path, reason = dataset.skipped[0]
         print(f"{root}: {len(dataset.skipped)} left out, the first: {path.name}: {reason}", file=sys.stderr)

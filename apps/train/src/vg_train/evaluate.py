@@ -16,7 +16,7 @@ from vg_video.data.clips import ClipConfig, ClipDataset
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
 
-from vg_train.data import Examples, check_labels, draw_clips, open_folder
+from vg_train.data import Examples, Videos, check_labels, draw_clips, open_folder
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
 from vg_train.run import CONFIG
@@ -55,8 +55,8 @@ class Evaluate:
     """JSON file to write; by default scores.json in the folder above the model."""
     cache: Path | None = None
     """Folder that keeps decoded videos for the next run."""
-    skip_corrupt: bool = False
-    """Leave damaged videos out instead of stopping at the first."""
+    videos: tyro.conf.OmitArgPrefixes[Videos] = field(default_factory=Videos)
+    """Which videos of the folder; by default those of the run that the model lies in."""
     clips: ClipConfig = field(default_factory=ClipConfig)
     """How clips are cut out of the videos; by default as in the run that the model lies in."""
 
@@ -66,10 +66,12 @@ def command(options: list[str]) -> None:
     settings = tyro.cli(Evaluate, prog="vg-train evaluate", args=options)
     run = settings.model.parent / CONFIG
     if run.exists():  # the flags once more, over the settings of the run
-        clips = from_dict(ClipConfig, read_settings(run)["clips"])
-        settings = tyro.cli(Evaluate, prog="vg-train evaluate", args=options, default=replace(settings, clips=clips))
+        stored = read_settings(run)
+        clips, videos = from_dict(ClipConfig, stored["clips"]), from_dict(Videos, stored["videos"])
+        default = replace(settings, clips=clips, videos=videos)
+        settings = tyro.cli(Evaluate, prog="vg-train evaluate", args=options, default=default)
     generator = load_generator(settings.model)
-    dataset = open_folder(settings.data, settings.clips, cache=settings.cache, skip_corrupt=settings.skip_corrupt)
+    dataset = open_folder(settings.data, settings.clips, settings.videos, cache=settings.cache)
     check_labels(dataset, generator.classes)
     network = video_features(settings.features, layer=settings.layer)
     report = evaluate({"generated": generator}, dataset, network, count=settings.count, seed=settings.seed)

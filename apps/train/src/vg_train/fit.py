@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,7 @@ from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import Batch, ClipConfig, ClipDataset
 from vg_video.training import TrainingConfig, TrainState
 
-from vg_train.data import Examples, check_labels, open_folder
+from vg_train.data import Examples, Videos, check_labels, open_folder
 from vg_train.devices import Accelerator, Precision, start_engine
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
@@ -59,8 +59,8 @@ class Fit(Generic[C]):
     """Threads that prepare batches ahead."""
     cache: Path | None = None
     """Folder that keeps decoded videos for the next run."""
-    skip_corrupt: bool = False
-    """Leave damaged videos out instead of stopping at the first."""
+    videos: tyro.conf.OmitArgPrefixes[Videos] = field(default_factory=Videos)
+    """Which videos of the folder."""
     accelerator: Accelerator = "auto"
     """What to train on."""
     devices: int = 1
@@ -104,7 +104,7 @@ def fit(system: System, settings: Fit[Any], words: list[str]) -> Path:
     if not settings.resume and (settings.out / CONFIG).exists():
         raise ValueError(f"{settings.out}: already holds a run; add --resume to go on with it, or name another --out")
     engine = start_engine(settings.accelerator, settings.devices, settings.precision)
-    dataset = open_folder(settings.data, settings.clips, cache=settings.cache, skip_corrupt=settings.skip_corrupt)
+    dataset = open_folder(settings.data, settings.clips, settings.videos, cache=settings.cache)
     state = system.state(_config(settings, dataset), settings.seed, engine)
     check_labels(dataset, state.generator.classes)
     data = {"fingerprint": dataset.fingerprint, "clips": config_dict(settings.clips)}
@@ -140,10 +140,8 @@ def read_run(system: System, folder: Path, preset: str | None = None) -> Fit[Any
     if (found := values.pop("system", None)) != system.name:
         raise ValueError(f"{path}: is a run of {found}, wanted one of {system.name}: vg-train fit {found} --resume")
     try:
-        values |= {"data": Path(values["data"]), "out": folder, "resume": True}
-        values["cache"] = Path(values["cache"]) if values["cache"] else None
-        config = from_dict(system.config, values.pop("config"))
-        settings = from_dict(Fit, values | {"config": config})
+        config = from_dict(system.config, values["config"])
+        settings = from_dict(Fit, values | {"config": config, "out": folder, "resume": True})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: holds no settings of a run ({error})") from error
     if preset not in (None, settings.preset):
@@ -177,8 +175,8 @@ def _write_config(
     system: System, settings: Fit[Any], config: TrainingConfig, dataset: ClipDataset, words: list[str]
 ) -> None:
     """What the run is made of, for people and for --resume."""
-    plain = config_dict(dataclasses.replace(settings, config=config))
-    plain |= {name: str(plain[name].resolve()) for name in ("data", "cache") if plain[name]}
+    cache = settings.cache.resolve() if settings.cache else None
+    plain = config_dict(dataclasses.replace(settings, config=config, data=settings.data.resolve(), cache=cache))
     data = {"videos": len(dataset), "classes": dataset.classes, "fingerprint": dataset.fingerprint}
     kept = {name: value for name, value in plain.items() if name not in ("out", "resume")}
     settings.out.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vg_layers.resample import conv2d_resample
 
@@ -21,10 +20,9 @@ def modulated_conv2d(
 ) -> Tensor:
     """Convolve each sample with weights of its own, those of the layer times the sample's style (5.2.2).
 
-    The norms that demodulation divides by come from one product of squared styles and squared weights. Then there are
-    two ways, of which the one with less to multiply is taken: the style scales the channels of x, and the norms those
-    of the result; or the weights of each sample are made, which a CPU runs well and a 1x1 kernel turns into a matrix
-    product.
+    The norms that demodulation divides by come from one product of squared styles and squared weights. The style scales
+    the channels of x, and the norms those of the result, so that all samples share one convolution; with a 1x1 kernel
+    the weights of each sample are made, and the convolution is a matrix product.
 
     Args:
         x: images (b, c_in, h, w).
@@ -46,21 +44,13 @@ def modulated_conv2d(
     scales = None
     if demodulate:
         scales = (styles.square() @ weight.square().sum((2, 3)).T + 1e-8).rsqrt()  # (b, c_out)
-    fewer_weights = x.device.type == "cpu" and len(x) * weight.numel() < x.numel()
-    pointwise = weight.shape[-1] == 1 and padding == 0
-    if up == down == 1 and (fewer_weights or pointwise):
-        own = weight * styles[:, None, :, None, None]
+    x = x.contiguous(memory_format=torch.channels_last)  # in which a CPU is fastest
+    if weight.shape[-1] == up == down == 1 and padding == 0:
+        own = weight.flatten(1) * styles.unsqueeze(1)
         if scales is not None:
-            own = own * scales[:, :, None, None, None]
-        return _conv_per_sample(x, own if flip_weight else own.flip(3, 4), padding)
+            own = own * scales.unsqueeze(2)
+        pixels = x.movedim(1, -1).flatten(1, 2)
+        return (pixels @ own.mT).unflatten(1, x.shape[2:]).movedim(-1, 1)
     x = x * styles[:, :, None, None]
     y = conv2d_resample(x, weight, filter, up=up, down=down, padding=padding, flip_weight=flip_weight)
     return y if scales is None else y * scales[:, :, None, None]
-
-
-def _conv_per_sample(x: Tensor, weight: Tensor, padding: int) -> Tensor:
-    """Correlate (b, c_in, h, w) with a weight for each sample, (b, c_out, c_in, k, k)."""
-    if weight.shape[-1] == 1 and padding == 0:
-        return torch.bmm(weight.flatten(2), x.flatten(2)).unflatten(2, x.shape[2:])
-    y = F.conv2d(x.flatten(0, 1)[None], weight.flatten(0, 1), padding=padding, groups=len(x))
-    return y[0].unflatten(0, weight.shape[:2])

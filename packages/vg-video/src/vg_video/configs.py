@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 C = TypeVar("C")
@@ -9,14 +10,7 @@ C = TypeVar("C")
 
 def config_dict(config: Any) -> dict[str, Any]:
     """A config as plain dicts, lists and scalars, ready for JSON; `from_dict` turns it back."""
-    return {
-        name: config_dict(value)
-        if dataclasses.is_dataclass(value)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in ((f.name, getattr(config, f.name)) for f in dataclasses.fields(config))
-    }
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
 def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
@@ -28,8 +22,7 @@ def from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     types = {f.name: f.type for f in dataclasses.fields(cast(Any, kind))}
     if unknown := sorted(values.keys() - types.keys()):
         raise ValueError(f"unknown settings {unknown}, wanted only {sorted(types)}")
-    nested = {name: _dataclass_in(types[name]) for name, value in values.items() if isinstance(value, Mapping)}
-    return kind(**dict(values) | {name: from_dict(inner, values[name]) for name, inner in nested.items() if inner})
+    return kind(**{name: _typed(types[name], value) for name, value in values.items()})
 
 
 def check_positive(config: Any, *names: str) -> None:
@@ -59,6 +52,19 @@ def check_distinct(config: Any, name: str) -> None:
         raise ValueError(f"{name}={values}, wanted distinct names")
 
 
-def _dataclass_in(kind: Any) -> type | None:
-    """The dataclass that a field holds: its type, or the one beside None in an optional field."""
-    return next((option for option in (kind, *get_args(kind)) if dataclasses.is_dataclass(option)), None)  # type: ignore[return-value]
+def _plain(value: Any) -> Any:
+    """What JSON has for a setting."""
+    if dataclasses.is_dataclass(value):
+        return config_dict(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """What JSON had, as the field of that type has it; the type may be optional or annotated."""
+    options = (kind, *get_args(kind))
+    if isinstance(value, Mapping):
+        found = [option for option in options if dataclasses.is_dataclass(option)]
+        return from_dict(cast(type, found[0]), value) if found else value
+    return Path(value) if isinstance(value, str) and Path in options else value

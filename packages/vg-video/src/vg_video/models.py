@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from vg_video import g3an
+from vg_video import g3an, imaginator, mintgan, mocogan, tgan, vgan
 from vg_video.configs import from_dict
 from vg_video.generator import VideoGenerator
 
@@ -48,7 +49,8 @@ def _built(path: Path) -> VideoGenerator:
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     system = values.pop("system", None) if isinstance(values, dict) else None
-    known = {module.Generator.system: (module.Generator, module.GeneratorConfig) for module in (g3an,)}
+    systems: tuple[Any, ...] = (imaginator, g3an, mintgan, vgan, tgan, mocogan)
+    known = {module.Generator.system: (module.Generator, module.GeneratorConfig) for module in systems}
     if system not in known:
         raise ValueError(f"{path} is of system {system!r}, wanted one of {', '.join(known)}")
     generator, config = known[system]

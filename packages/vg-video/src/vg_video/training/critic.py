@@ -15,7 +15,7 @@ class Critic:
     """What a discriminator is shown in a step.
 
     A discriminator without labels is called as net(clips), one that is told them as net(clips, label); both give scores
-    (b,). One with an auxiliary classifier is called as net(clips) and gives (scores, class logits (b, classes)).
+    (b,), or one for each patch, (b, ...). One with an auxiliary classifier is called as net(clips) and gives (scores, class logits (b, classes)).
     """
 
     name: str  # of the net, such as "video_discriminator", and of its loss
@@ -73,7 +73,8 @@ def penalty_terms(
     """Named penalties on the discriminator's gradient, each weighted; `draw` is the source of their random points."""
 
     def score(x: Tensor) -> Tensor:
-        return critic.judge(net, x, critic.label)[0]
+        scores = critic.judge(net, x, critic.label)[0]
+        return scores.flatten(1).mean(1) if scores.ndim > 1 else scores  # of patches their mean, as in the losses
 
     return {f"{critic.short}_{name}": penalty(score, critic.real, critic.fake, draw) for name, penalty in penalties}
 
