@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(path for path in ROOT.glob("docs/**/*.md") if path.name != "equations.md")
 COMMAND = re.compile(r"^(?:uvx )?(vg-train|vg-serve|python -m vg_reid)((?: [a-z][\w-]*)*)(.*)$", re.MULTILINE)
 MAIN = {"vg-train": vg_train.cli.main, "vg-serve": vg_serve.cli.main, "python -m vg_reid": vg_reid.__main__.main}
-WORDS = {"vg-train": {"fit": 2, "synth": 2}}  # words that choose a command, where it is not one
+WORDS = {"vg-train": {"fit": 2, "synth": 2, "preprocess": 2}}  # words that choose a command, where it is not one
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

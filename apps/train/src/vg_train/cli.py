@@ -9,7 +9,8 @@ from functools import partial
 SYSTEMS = ("imaginator", "g3an", "mintgan", "vgan", "tgan", "mocogan")
 COMMANDS = (
     *(f"fit {system}" for system in SYSTEMS),
-    *("sample", "evaluate", "compare", "synth figures", "synth persons", "demo"),
+    *("sample", "evaluate", "compare", "check", "preprocess faces"),
+    *("synth actions", "synth faces", "synth robot", "synth persons", "demo"),
 )
 HELP = """\
 usage: vg-train COMMAND [options]
@@ -20,7 +21,9 @@ Train, sample and score the systems of vg.
   sample          draw films from a trained model
   evaluate        score a model against a folder of videos
   compare         train several systems on the same videos and score them alike
-  synth figures   write built-in videos of moving figures
+  check           tell whether a dataset is complete, and what is missing or damaged
+  preprocess      faces: cut the faces out of videos
+  synth           actions, faces, robot: write built-in videos of moving figures, expressions, or a robot's arm
   synth persons   write built-in photos of persons
   demo            all of it on built-in data, ending in one page to look at
 
@@ -30,7 +33,7 @@ From a folder of videos to films of one's own:
   vg-train sample runs/first/model --n 8 --out films
   vg-train evaluate runs/first/model --data videos
 
-No videos at hand? `vg-train synth figures videos` writes some.
+No videos at hand? `vg-train synth actions videos` writes some.
 `vg-train COMMAND --help` tells the rest.
 """
 
@@ -61,7 +64,12 @@ def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
     """The function for these words and what is left of them; imported only now, so that --help is quick."""
     command: Callable[[list[str]], None]
     match words:
-        case [] | ["-h" | "--help", *_] | ["fit" | "synth"] | ["fit" | "synth", "-h" | "--help", *_]:
+        case (
+            []
+            | ["-h" | "--help", *_]
+            | ["fit" | "synth" | "preprocess"]
+            | ["fit" | "synth" | "preprocess", "-h" | "--help", *_]
+        ):
             return _help, words
         case ["fit", system, *options] if system in SYSTEMS:
             from vg_train.fit import command as fit
@@ -73,8 +81,16 @@ def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
             from vg_train.evaluate import command
         case ["compare", *options]:
             from vg_train.compare import command
-        case ["synth", "figures", *options]:
-            from vg_train.synth import figures as command
+        case ["check", *options]:
+            from vg_train.check import command
+        case ["preprocess", "faces", *options]:
+            from vg_train.preprocess import faces as command
+        case ["synth", "actions", *options]:
+            from vg_train.synth import actions as command
+        case ["synth", "faces", *options]:
+            from vg_train.synth import faces as command
+        case ["synth", "robot", *options]:
+            from vg_train.synth import robot as command
         case ["synth", "persons", *options]:
             from vg_train.synth import persons as command
         case ["demo", *options]:
