@@ -20,47 +20,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import golden_systems
 import torch
+from golden_systems import STEPS
 from vg_layers import Step
-from vg_video import g3an
-from vg_video.data.clips import Batch
-from vg_video.data.synthetic import SyntheticActions
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden"
-STEPS = 20
 TOLERANCE = 1e-6  # relative
-ACTIONS = len(SyntheticActions.classes)  # so many clips show each action once
 
 Losses = list[dict[str, float]]
 
 
-def g3an_steps() -> Iterator[Step]:
-    """G3AN with all its modules, labels, R1, augmentation and averaging, as small as it gets."""
-    figures = SyntheticActions(seed=0)
-    classes = SyntheticActions.classes
-    config = g3an.G3ANConfig(
-        generator=g3an.GeneratorConfig(appearance_dim=16, widths=(16, 16, 8, 8, 4), attention_after=2, classes=classes),
-        video_discriminator=g3an.VideoDiscriminatorConfig(width=2, classes=ACTIONS),
-        image_discriminator=g3an.ImageDiscriminatorConfig(width=2),
-        steps=STEPS,
-        batch_size=2,
-        final_rate=0.1,
-        r1_weight=0.5,
-        augment=True,
-        ema_decay=0.9,
-    )
-
-    def batches() -> Iterator[Batch]:
-        for index in range(STEPS):
-            clips = [figures.clip(config.batch_size * index + i) for i in range(config.batch_size)]
-            video = torch.stack([torch.from_numpy(clip.frames) for clip in clips]).movedim(-1, 1)
-            label = torch.tensor([classes.index(str(clip.label)) for clip in clips])
-            yield Batch(index, video / 127.5 - 1, label)
-
-    return g3an.train(g3an.TrainState(config, seed=0), batches())
-
-
-SYSTEMS: dict[str, Callable[[], Iterator[Step]]] = {"g3an": g3an_steps}
+SYSTEMS: dict[str, Callable[[], Iterator[Step]]] = {
+    "imaginator": golden_systems.imaginator_steps,
+    "g3an": golden_systems.g3an_steps,
+    "mintgan": golden_systems.mintgan_steps,
+    "vgan": golden_systems.vgan_steps,
+    "tgan": golden_systems.tgan_steps,
+    "mocogan": golden_systems.mocogan_steps,
+}
 
 
 @contextmanager
