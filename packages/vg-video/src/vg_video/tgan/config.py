@@ -30,9 +30,7 @@ class GeneratorConfig:
     temporal_widths: tuple[int, ...] = (512, 256, 128, 128)  # channels at 1, 2, 4, 8, ... codes; each doubles them
     widths: tuple[int, int, int, int, int] = (512, 256, 128, 64, 32)  # channels of the maps of 4, 8, 16, 32, 64 pixels
     classes: tuple[str, ...] = ()  # names of the labels, beside z_slow as one-hot; empty: no labels
-    shift: bool = (
-        True  # whether the temporal generator's batch norms have one, which the best released recipes have not
-    )
+    shift: bool = True  # of the temporal generator's batch norms; the released recipes leave it out
     start: Start = "uniform"  # weights of the temporal generator; those of the image generator always are uniform
 
     def __post_init__(self) -> None:
@@ -58,8 +56,8 @@ class VideoDiscriminatorConfig:
 
     width: int = 64  # channels of the first layer
     norm: Literal["batch", "none"] = "batch"  # of the three layers in the middle
-    shift: bool = True  # whether the batch norms have one; in the released recipes they have not
-    start: Start = "uniform"
+    shift: bool = True  # of the batch norms; the released recipes leave it out
+    start: Start = "uniform"  # weights of all layers
     classes: int = 0  # number of labels; their one-hot maps join after the first layer
 
     def __post_init__(self) -> None:
