@@ -6,12 +6,13 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of
 from vg_video.training.config import TrainingConfig
 
 Norm = Literal["spectral", "none"]
+Judges = Literal["both", "video", "image", "none"]
 
 SYSTEM = "imaginator"
 RESOLUTION = 64  # pixels (3.4.1)
@@ -79,8 +80,9 @@ class ImaGINatorConfig(TrainingConfig):
     """Everything a training run of ImaGINator depends on, besides its data and its seed (3.3.3, 3.3.5)."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    video_discriminator: VideoDiscriminatorConfig | None = field(default_factory=VideoDiscriminatorConfig)  # None: none
-    image_discriminator: ImageDiscriminatorConfig | None = field(default_factory=ImageDiscriminatorConfig)  # None: none
+    video_discriminator: VideoDiscriminatorConfig = field(default_factory=VideoDiscriminatorConfig)
+    image_discriminator: ImageDiscriminatorConfig = field(default_factory=ImageDiscriminatorConfig)
+    judges: Judges = "both"  # the discriminators that there are (table 3.7, table 3.9)
     steps: int = 55_000  # the thesis does not say; the released code does as many on MUG
     batch_size: int = 64  # clips a step, over all processes; likewise
     learning_rate: float = 2e-4  # of G
@@ -100,18 +102,18 @@ class ImaGINatorConfig(TrainingConfig):
                 f"batch_size={self.batch_size} in accumulate={self.accumulate} parts, wanted two clips a part: "
                 "the batch norm of Conv5 has one value a clip"
             )
-        told = self.video_discriminator
-        if told is None and self.image_discriminator is None and not self.reconstruction_weight:
+        check_one_of(self, "judges", *get_args(Judges))
+        if self.judges == "none" and not self.reconstruction_weight:
+            raise ValueError("reconstruction_weight=0 with judges='none', wanted one of them: G would learn nothing")
+        if self.video_discriminator.classes != len(self.generator.classes):
             raise ValueError(
-                "reconstruction_weight=0 without discriminators, wanted one of them: G would learn nothing"
-            )
-        if told is not None and told.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={told.classes}, "
+                f"video_discriminator.classes={self.video_discriminator.classes}, "
                 f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
-        if self.auxiliary_classifier and told is None:
-            raise ValueError("auxiliary_classifier=True without a video discriminator, wanted one that tells labels")
+        if self.auxiliary_classifier and self.judges not in ("both", "video"):
+            raise ValueError(
+                f"auxiliary_classifier=True with judges={self.judges!r}, wanted a video discriminator that tells labels"
+            )
 
     @property
     def tells_labels(self) -> bool:
@@ -121,7 +123,5 @@ class ImaGINatorConfig(TrainingConfig):
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""
         generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        told = self.video_discriminator
-        if told is not None:
-            told = dataclasses.replace(told, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=told)
+        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
+        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)

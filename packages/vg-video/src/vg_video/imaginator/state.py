@@ -21,9 +21,9 @@ class TrainState(AnyTrainState[ImaGINatorConfig]):
             ValueError: for an auxiliary classifier without labels.
         """
         nets: dict[str, nn.Module] = {GENERATOR: Generator(config.generator)}
-        if config.video_discriminator is not None:
+        if config.judges in ("both", "video"):
             kind = AuxiliaryVideoDiscriminator if config.auxiliary_classifier else VideoDiscriminator
             nets["video_discriminator"] = kind(config.video_discriminator)
-        if config.image_discriminator is not None:
+        if config.judges in ("both", "image"):
             nets["image_discriminator"] = ImageDiscriminator(config.image_discriminator)
         return nets

@@ -43,7 +43,7 @@ class _ImaGINator(Procedure):
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
         """Show D_V clips and their labels, and D_I N frames of each."""
         config, critics = self.config, []
-        if config.video_discriminator is not None:
+        if config.judges in ("both", "video"):
             critics.append(
                 Critic(
                     name="video_discriminator",
@@ -55,7 +55,7 @@ class _ImaGINator(Procedure):
                     auxiliary=config.tells_labels,
                 )
             )
-        if config.image_discriminator is not None:
+        if config.judges in ("both", "image"):
             frames = partial(part.frames, count=config.frames_per_clip)
             critics.append(Critic(name="image_discriminator", real=frames(real), fake=frames(fake)))
         return critics

@@ -35,7 +35,7 @@ def tiny() -> MintGANConfig:
             arch="dcgan2d", channel_base=base, max_channels=4 * most, norm="none"
         ),
         steps=1400,
-        batch_size=8,
+        batch_size=4,
         learning_rate=3e-3,
         kernel_learning_rate=1e-2,
         discriminator_learning_rate=1.5e-3,

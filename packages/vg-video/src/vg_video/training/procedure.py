@@ -115,6 +115,8 @@ class _Training:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
         updates = [self._update_discriminators, self._update_generator]
+        if not self.state.discriminators:  # a generator that learns by its own terms
+            updates = [self._update_generator]
         for update in reversed(updates) if self.config.generator_first else updates:
             update()
         self.state.ema.update(self.state.generator)
