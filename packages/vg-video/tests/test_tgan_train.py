@@ -21,7 +21,7 @@ RELEASED = dataclasses.replace(  # the released recipe, made narrow
     steps=4,
     batch_size=3,
 )
-OPTIONS = dataclasses.replace(  # what tiny recipes use besides
+OPTIONS = dataclasses.replace(  # all other settings, with clipping after each step
     RELEASED,
     generator=dataclasses.replace(RELEASED.generator, start="lecun", shift=False),
     video_discriminator=tgan.VideoDiscriminatorConfig(width=2, norm="none", start="lecun"),
@@ -130,7 +130,7 @@ def test_two_steps_are_the_released_ones_written_out():
                 torch.testing.assert_close(net.state_dict()[name], value, rtol=1e-7, atol=1e-9, msg=name)
 
 
-@pytest.mark.parametrize("config", [RELEASED, OPTIONS], ids=["released", "tiny options"])
+@pytest.mark.parametrize("config", [RELEASED, OPTIONS], ids=["released", "options"])
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(config):
     whole, first = tgan.TrainState(config, seed=5), tgan.TrainState(config, seed=5)
     losses = run(whole, config.steps)
