@@ -4,19 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from rich.progress import Progress
 from vg_reid.data.synthetic import write_persons
-from vg_video.data.synthetic import SyntheticActions
+from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot, SyntheticSet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Write videos of moving figures.
-
-    Each action has a sub-folder, and factors.json tells what each video shows.
-
-      vg-train synth figures videos --count 240
-      vg-train fit g3an --data videos --preset tiny
-    """
+class Videos:
+    """Write built-in videos; factors.json tells what each shows."""
 
     out: tyro.conf.Positional[Path]
     """Folder to write."""
@@ -24,10 +19,45 @@ class Figures:
     """Videos."""
     frames: int = 32
     """Frames of each."""
+    resolution: int = 64
+    """Pixels, height and width."""
     identities: int = 30
-    """Persons; they take turns."""
+    """Different looks; they take turns."""
     seed: int = 0
     """Of everything drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actions(Videos):
+    """Write videos of clothed figures that do the ten actions of Weizmann.
+
+    Each action has a sub-folder, and factors.json tells what each video shows.
+
+      vg-train synth actions videos --count 240
+      vg-train fit g3an --data videos --preset tiny
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces(Videos):
+    """Write videos of faces with the six expressions of MUG, which come and go.
+
+    Each expression has a sub-folder, and factors.json tells what each video shows.
+
+      vg-train synth faces videos --count 240 --frames 16
+      vg-train fit imaginator --data videos --preset tiny --labels
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robot(Videos):
+    """Write videos of a robot's arm that moves along two axes and pushes things over a table.
+
+    There are no labels; factors.json tells what each video shows.
+
+      vg-train synth robot videos --count 240
+      vg-train fit mintgan --data videos --preset tiny
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +82,19 @@ class Persons:
     """Of everything drawn."""
 
 
-def figures(options: list[str]) -> None:
-    """`vg-train synth figures`."""
-    settings = tyro.cli(Figures, prog="vg-train synth figures", args=options)
-    source = SyntheticActions(settings.seed, frames=settings.frames, identities=settings.identities)
-    source.write_folder(settings.out, settings.count)
-    print(f"{settings.count} videos of {settings.frames} frames in {settings.out}")
+def actions(options: list[str]) -> None:
+    """`vg-train synth actions`."""
+    _write(SyntheticActions, tyro.cli(Actions, prog="vg-train synth actions", args=options))
+
+
+def faces(options: list[str]) -> None:
+    """`vg-train synth faces`."""
+    _write(SyntheticFaces, tyro.cli(Faces, prog="vg-train synth faces", args=options))
+
+
+def robot(options: list[str]) -> None:
+    """`vg-train synth robot`."""
+    _write(SyntheticRobot, tyro.cli(Robot, prog="vg-train synth robot", args=options))
 
 
 def persons(options: list[str]) -> None:
@@ -66,3 +103,20 @@ def persons(options: list[str]) -> None:
     write_persons(settings.out, settings.identities, settings.cameras, settings.per_camera, settings.seed)
     count = settings.identities * settings.cameras * settings.per_camera
     print(f"{count} photos of {settings.identities} persons in {settings.out}")
+
+
+def _write(kind: type[SyntheticSet], settings: Videos) -> None:
+    """Write a folder of a set, with a progress bar."""
+    source = kind(
+        settings.seed,
+        frames=settings.frames,
+        resolution=settings.resolution,
+        identities=settings.identities,
+    )
+    with Progress(transient=True) as progress:
+        task = progress.add_task(f"drawing {settings.out}", total=settings.count)
+        source.write_folder(
+            settings.out, settings.count, progress=lambda done, _: progress.update(task, completed=done)
+        )
+    size = f"{settings.frames} frames of {settings.resolution}x{settings.resolution}"
+    print(f"{settings.count} videos of {size} in {settings.out}")

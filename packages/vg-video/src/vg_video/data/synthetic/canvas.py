@@ -140,15 +140,19 @@ class Canvas:
     def polygon(self, corners: np.ndarray, color: Color, *, opacity: Numbers = 1.0, masks: Sequence[str] = ()) -> None:
         """Draw a flat convex polygon; its corners (n, t, 2) go round clockwise."""
         patch = self.patch(corners, 1.0)
-        distance: np.ndarray | None = None
+        plane = away = None  # signed distance from the nearest edge made endless, and distance from the nearest edge
         for a, b in zip(corners, np.roll(corners, -1, 0), strict=True):
             (ax, ay), (bx, by) = points(a), points(b)
             ux, uy = bx - ax, by - ay
-            length = np.sqrt(np.maximum(ux * ux + uy * uy, 1e-6))
-            side = (ux * (ay - patch.y) + uy * (patch.x - ax)) / length
-            distance = side if distance is None else np.maximum(distance, side)
-        if distance is not None:
-            self.paint(patch, distance, color, opacity=opacity, masks=masks)
+            dx, dy = patch.x - ax, patch.y - ay
+            square = np.maximum(ux * ux + uy * uy, 1e-6)
+            side = (uy * dx - ux * dy) / np.sqrt(square)
+            along = ((dx * ux + dy * uy) / square).clip(0, 1)
+            dx, dy = dx - along * ux, dy - along * uy
+            edge = np.sqrt(dx * dx + dy * dy)
+            plane = side if plane is None else np.maximum(plane, side)
+            away = edge if away is None else np.minimum(away, edge)
+        self.paint(patch, np.where(plane < 0, plane, np.maximum(plane, away)), color, opacity=opacity, masks=masks)
 
     def ellipse(
         self,

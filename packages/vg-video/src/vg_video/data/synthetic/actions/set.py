@@ -14,7 +14,7 @@ from vg_video.data.synthetic.canvas import Canvas
 from vg_video.data.synthetic.looks import Value
 
 WALK_MARGIN, STAND_MARGIN = 0.2, 0.4  # of the frame's width, on either side, that the feet keep clear of
-TURN = 0.07  # of the frame's width, from a margin, in which who comes to it turns round
+TURN = 0.1  # of the frame's width, from a margin, in which who comes to it turns round
 
 
 @dataclass(frozen=True)

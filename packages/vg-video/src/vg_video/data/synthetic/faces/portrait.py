@@ -92,7 +92,7 @@ class Portrait:
         """Red, or pale, where they are inside the outline."""
         x, y = np.abs(self.u - self._turned(0.8)) - 0.45, self.v - 0.30
         glow = np.maximum(1 - 10 * (x * x + y * y), 0) * (-8 * self.outline).clip(0, 1)
-        base = 0.30 if self.look["extra"] == "blush" else 0.10
+        base = 0.40 if self.look["extra"] == "blush" else 0.10
         share = np.clip(base + 0.28 * self.rig.flush, 0, 1)
         self.canvas.blend(self.patch, each(share) * glow, blend(self.skin, RED, 0.75))
 
