@@ -336,7 +336,7 @@ def test_training_makes_clips_that_go_on_from_their_images():
 
     def distances() -> tuple[float, float, float]:
         """Of the samples' first frames from their images and from others', and of whole samples from the real clips."""
-        video = sample(state.ema.module, 16, seed=0, label=real.label.tolist(), images=image[:, :, 0])
+        video = sample(state.averaged, 16, seed=0, label=real.label.tolist(), images=image[:, :, 0])
         assert video.shape == (16, 3, 32, 64, 64)
         start = video[:, :, :4]
         pairs = (start, image), (start, image.roll(1, 0)), (video, real.video)

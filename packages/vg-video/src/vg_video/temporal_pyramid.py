@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vg_video.configs import check_positive
-from vg_video.image_discriminator import ImageDiscriminator, ImageDiscriminatorConfig
+from vg_video.image_discriminator import ImageDiscriminator, ImageDiscriminatorConfig, Norm
 from vg_video.training.critic import Critic
 
 
@@ -42,6 +42,37 @@ class PyramidConfig(ImageDiscriminatorConfig):
     def names(self) -> tuple[str, ...]:
         """Names of the nets by their strides: video_discriminator_1, video_discriminator_2, ..."""
         return tuple(f"video_discriminator_{stride}" for stride in self.strides)
+
+
+def host_pyramid(
+    speeds: int, *, frames: int, resolution: int, width: int, norm: Norm, classes: int, auxiliary: bool = False
+) -> PyramidConfig | None:
+    """Settings of the pyramid in the place of a video discriminator of DCGAN's kind (table 5.2).
+
+    Args:
+        speeds: n; 0 leaves the discriminator in its place.
+        frames: of a clip.
+        resolution: pixels.
+        width: channels of the discriminator's first layer.
+        norm: its norm.
+        classes: number of labels that it is told, or tells.
+        auxiliary: whether it tells them.
+    Returns:
+        Nets as wide as the discriminator and with its norm, or None for no speeds.
+    """
+    if not speeds:
+        return None
+    return PyramidConfig(
+        speeds=speeds,
+        frames=frames,
+        resolution=resolution,
+        arch="dcgan2d",
+        channel_base=width * resolution // 2,
+        max_channels=8 * width,
+        norm=norm,
+        classes=classes,
+        auxiliary=auxiliary,
+    )
 
 
 class TemporalPyramid(nn.Module):

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from vg_layers.conv import ConvKind
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
-from vg_video.temporal_pyramid import PyramidConfig
+from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
 from vg_video.training.config import TrainingConfig
 
 SYSTEM = "g3an"
@@ -109,16 +109,12 @@ class G3ANConfig(TrainingConfig):
     @property
     def pyramid(self) -> PyramidConfig | None:
         """The temporal pyramid in the place of D_V, with nets as wide as D_V and its norm; None for D_V itself."""
-        if not self.pyramid_speeds:
-            return None
         net = self.video_discriminator
-        return PyramidConfig(
-            speeds=self.pyramid_speeds,
+        return host_pyramid(
+            self.pyramid_speeds,
             frames=MIN_FRAMES,
             resolution=RESOLUTION,
-            arch="dcgan2d",
-            channel_base=net.width * RESOLUTION // 2,
-            max_channels=8 * net.width,
+            width=net.width,
             norm=net.norm,
             classes=net.classes,
         )

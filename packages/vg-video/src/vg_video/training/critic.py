@@ -15,7 +15,8 @@ class Critic:
     """What a discriminator is shown in a step.
 
     A discriminator without labels is called as net(clips), one that is told them as net(clips, label); both give scores
-    (b,), or one for each patch, (b, ...). One with an auxiliary classifier is called as net(clips) and gives (scores, class logits (b, classes)).
+    (b,), or one for each patch, (b, ...). One with an auxiliary classifier is called as net(clips) and gives (scores,
+    class logits (b, classes)).
     """
 
     name: str  # of the net, such as "video_discriminator", and of its loss

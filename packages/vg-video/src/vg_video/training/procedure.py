@@ -119,7 +119,8 @@ class _Training:
             updates = [self._update_generator]
         for update in reversed(updates) if self.config.generator_first else updates:
             update()
-        self.state.ema.update(self.state.generator)
+        if self.state.ema:
+            self.state.ema.update(self.state.generator)
         return self._over_all_processes()
 
     def _update_discriminators(self) -> None:

@@ -32,7 +32,7 @@ class TrainState(ABC, Generic[C]):
         wrapped: the same as the engine wrapped them: what a training step calls.
         optimizers: one for each net.
         losses: the row of table 2.1 for each discriminator; that of BEGAN has a state.
-        ema: the average of the generator's weights over the steps; `averaged` is what to sample and to save.
+        ema: the average of the generator's weights over the steps, or None; `averaged` is what to sample and to save.
         step: steps done.
     """
 
@@ -55,7 +55,7 @@ class TrainState(ABC, Generic[C]):
         self.wrapped_optimizers = {name: optimizer for name, (_, optimizer) in ready.items()}
         self.losses = nn.ModuleDict({name: adversarial_loss(config.loss) for name in self.discriminators})
         self.losses.to(self.engine.device)
-        self.ema = Ema(self.generator, config.ema_decay)
+        self.ema = Ema(self.generator, config.ema_decay) if config.ema_decay else None
 
     @abstractmethod
     def build(self, config: C) -> dict[str, nn.Module]:
@@ -79,8 +79,8 @@ class TrainState(ABC, Generic[C]):
 
     @property
     def averaged(self) -> VideoGenerator:
-        """The averaged generator."""
-        return cast(VideoGenerator, self.ema.module)
+        """The averaged generator, or without averaging the generator itself."""
+        return cast(VideoGenerator, self.ema.module) if self.ema else self.generator
 
     @property
     def discriminators(self) -> tuple[str, ...]:
@@ -130,7 +130,8 @@ class TrainState(ABC, Generic[C]):
     def _modules(self) -> dict[str, Any]:
         """All that has weights, by the names of its tensors."""
         nets = {f"nets.{name}": net for name, net in self.nets.items()}
-        return nets | {"ema": self.ema, "losses": self.losses}
+        averaged = {"ema": self.ema} if self.ema else {}
+        return nets | averaged | {"losses": self.losses}
 
     def _weights(self) -> dict[str, Tensor]:
         return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from vg_video.configs import check_at_least, check_distinct, check_one_of
-from vg_video.temporal_pyramid import PyramidConfig
+from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
 from vg_video.training import TrainingConfig
 
 SYSTEM = "vgan"
@@ -85,16 +85,12 @@ class VGANConfig(TrainingConfig):
     @property
     def pyramid(self) -> PyramidConfig | None:
         """The temporal pyramid in the place of D, with nets as wide as D and its norm; None for D itself."""
-        if not self.pyramid_speeds:
-            return None
         net = self.video_discriminator
-        return PyramidConfig(
-            speeds=self.pyramid_speeds,
+        return host_pyramid(
+            self.pyramid_speeds,
             frames=FRAMES,
             resolution=RESOLUTION,
-            arch="dcgan2d",
-            channel_base=net.width * RESOLUTION // 2,
-            max_channels=8 * net.width,
+            width=net.width,
             norm=net.norm,
             classes=net.classes,
         )
