@@ -54,7 +54,7 @@ def read_video(path: Path | str, *, skip_corrupt: bool = False) -> tuple[np.ndar
     path = Path(path)
     with _opened(path) as video:
         frames = stack_frames(path, _good_frames(path, video, skip_corrupt))
-        return frames, float(video.stream.average_rate or video.stream.guessed_rate or 25)
+        return frames, _rate(video)
 
 
 def stream_video(path: Path | str, *, skip_corrupt: bool = False) -> Iterator[np.ndarray]:
@@ -62,6 +62,12 @@ def stream_video(path: Path | str, *, skip_corrupt: bool = False) -> Iterator[np
     path = Path(path)
     with _opened(path) as video:
         yield from _good_frames(path, video, skip_corrupt)
+
+
+def frame_rate(path: Path | str) -> float:
+    """Tell the frames per second of a video file without decoding it; errors as `read_video`."""
+    with _opened(Path(path)) as video:
+        return _rate(video)
 
 
 def write_video(path: Path | str, frames: np.ndarray, fps: float = 25.0) -> None:
@@ -134,6 +140,11 @@ def _opened(path: Path) -> Iterator[_Video]:
         check_pixels(path, stream.codec_context.width, stream.codec_context.height)
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # a size may also change on the way
         yield _Video(kind, container, stream)
+
+
+def _rate(video: _Video) -> float:
+    """Frames per second; 25 when the file does not tell."""
+    return float(video.stream.average_rate or video.stream.guessed_rate or 25)
 
 
 def _good_frames(path: Path, video: _Video, skip_corrupt: bool) -> Iterator[np.ndarray]:
