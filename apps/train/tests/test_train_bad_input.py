@@ -123,7 +123,7 @@ TABLE: dict[str, tuple[Callable[[Place], list[object]], list[str]]] = {
     "a model folder without config": (lambda p: ["sample", p.folder("x")], ["data", "config.json is missing"]),
     "a model of another system": (
         lambda p: ["sample", p.foreign_model()],
-        ["config.json", "'vg-reid/encoder'", "'g3an'"],
+        ["config.json", "'vg-reid/encoder'", "wanted one of imaginator, g3an"],
     ),
     "a label that the model has not": (
         lambda p: ["sample", p.run / "model", "--label", "middle"],
@@ -156,7 +156,7 @@ TABLE: dict[str, tuple[Callable[[Place], list[object]], list[str]]] = {
     "a run folder that is taken": (lambda p: [*fit(p.videos), "--out", p.run], ["labelled", "--resume"]),
     "a demo over something else": (lambda p: ["demo", "--out", p.folder("thesis.tex")], ["data", "no demo"]),
     "an unknown command": (lambda p: ["sampel"], ["sampel", "'sample'"]),
-    "an unknown system": (lambda p: ["fit", "gan"], ["fit gan", "'fit g3an'"]),
+    "an unknown system": (lambda p: ["fit", "gan"], ["fit gan", "'fit vgan'"]),
 }
 
 

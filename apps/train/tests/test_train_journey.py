@@ -48,10 +48,11 @@ def test_a_model_is_scored_beside_a_second_draw_of_real_clips(labelled_run, vide
 
 
 def test_built_in_data_is_written_and_read_again(tmp_path):
-    assert main(["synth", "figures", str(tmp_path / "videos"), "--count", "9", "--identities", "1"]) == 0
-    scan = scan_folder(tmp_path / "videos")
-    assert len(scan.sources) == 9
-    assert len({source.label for source in scan.sources}) == 8
+    for name, labels in (("actions", 10), ("faces", 6), ("robot", 1)):
+        assert main(["synth", name, str(tmp_path / name), "--count", "11", "--identities", "1"]) == 0
+        scan = scan_folder(tmp_path / name)
+        assert len(scan.sources) == 11
+        assert len({source.label for source in scan.sources}) == labels
     assert main(["synth", "persons", str(tmp_path / "people"), "--identities", "4", "--cameras", "2"]) == 0
     assert len(list((tmp_path / "people").rglob("*.jpg"))) == 4 * 2 * 2
 
@@ -63,7 +64,19 @@ def test_help_of_all_commands_is_told_without_torch():
     assert "vg-train fit g3an --data" in done.stdout
 
 
-@pytest.mark.parametrize("words", [["fit", "g3an"], ["sample"], ["evaluate"], ["synth", "figures"], ["demo"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "g3an"],
+        ["sample"],
+        ["evaluate"],
+        ["compare"],
+        ["check"],
+        ["synth", "faces"],
+        ["preprocess", "faces"],
+        ["demo"],
+    ],
+)
 def test_help_of_each_command_shows_how_it_is_called(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*words, "--help"])

@@ -44,7 +44,7 @@ class Faces(Videos):
 
     Each expression has a sub-folder, and factors.json tells what each video shows.
 
-      vg-train synth faces videos --count 240 --frames 16
+      vg-train synth faces videos --count 240
       vg-train fit imaginator --data videos --preset tiny --labels
     """
 
