@@ -23,9 +23,8 @@ import torch
 from harness import Setting, run, save, unit
 
 HERE = Path(__file__).resolve().parent
-BENCHES = {
-    path.stem: path for path in sorted(HERE.parents[1].glob("*/bench/*.py")) if path.stem not in ("__main__", "harness")
-}
+HELPERS = ("__main__", "harness", "released")  # files of the folder that are no benches
+BENCHES = {path.stem: path for path in sorted(HERE.parents[1].glob("*/bench/*.py")) if path.stem not in HELPERS}
 
 
 def main() -> None:

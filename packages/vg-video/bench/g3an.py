@@ -7,15 +7,23 @@ forms: of millions of activations a few lie so near to zero that rounding decide
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from harness import Case, Form, Result, Setting, forward
+from released import NO_RATE, PlainImageDiscriminator, judging, repeated, verdict
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
+from torch.optim import Adam
 from torch.utils.flop_counter import FlopCounterMode
+from vg_layers import SingleDevice
 from vg_layers.fold import fold_for_inference
+from vg_video import g3an
+from vg_video.data.clips import Batch
 from vg_video.g3an import official
 from vg_video.g3an.generator import SPATIAL, TEMPORAL, G3Module
+from vg_video.official import SPECTRAL_NORM, fill
+from vg_video.training.part import cut_part
 
 WIDTHS = (512, 512, 256, 128, 64)
 
@@ -90,6 +98,54 @@ class PlainGenerator(nn.Module):
             if level == 3:
                 v = self.fsa.ssa(self.fsa.tsa(v))
         return self.to_rgb(v)
+
+
+class PlainVideoDiscriminator(nn.Module):
+    """The released (2+1)D D_V, with its names."""
+
+    def __init__(self, w: int = 64) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise((3, w, 2 * w, 4 * w, 8 * w)):
+            layers += judging(nn.Conv3d(before, after, (1, 4, 4), (1, 2, 2), (0, 1, 1)))
+            layers += judging(nn.Conv3d(after, after, (4, 1, 1)))
+        layers += [*judging(nn.Conv3d(8 * w, 8 * w, (1, 4, 4))), spectral_norm(nn.Conv3d(8 * w, 1, (4, 1, 1)))]
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, video: Tensor) -> Tensor:
+        return self.net(video).flatten()
+
+
+class PlainStep:
+    """A training step as the released code writes it, with the draws of ours."""
+
+    def __init__(self, state: g3an.TrainState, batch: Batch, width: int) -> None:
+        config, device = state.config, batch.video.device
+        self.g = PlainGenerator(config.generator.widths).to(device)
+        self.d_v, self.d_i = PlainVideoDiscriminator(width).to(device), PlainImageDiscriminator(width).to(device)
+        self.nets = {"generator": self.g, "video_discriminator": self.d_v, "image_discriminator": self.d_i}
+        self.optimizers = {name: Adam(net.parameters(), NO_RATE, (0.5, 0.999)) for name, net in self.nets.items()}
+        part = cut_part(batch, range(len(batch.video)), (state.seed, 0), 0, state.generator, device)
+        self.real, self.noise = batch.video, (part.latents["appearance"], part.latents["motion"])
+        times = torch.arange(16.0, device=device).view(1, 1, 16, 1, 1).expand(len(batch.video), -1, -1, -1, -1)
+        self.times = [part.frames(times, 1).long().flatten() for _ in ("real", "generated")]
+
+    def __call__(self) -> None:
+        fake = self.g(*self.noise)
+        real_frames, fake_frames = self.frames(self.real, 0), self.frames(fake, 1)
+        for name, net, real, made in (
+            ("video_discriminator", self.d_v, self.real, fake),
+            ("image_discriminator", self.d_i, real_frames, fake_frames),
+        ):
+            net.zero_grad()
+            (verdict(net(real), 1) + verdict(net(made.detach()), 0)).backward()
+            self.optimizers[name].step()
+        self.g.zero_grad()
+        (verdict(self.d_v(fake), 1) + verdict(self.d_i(fake_frames), 1)).backward()
+        self.optimizers["generator"].step()
+
+    def frames(self, video: Tensor, which: int) -> Tensor:
+        return video[torch.arange(len(video), device=video.device), :, self.times[which]]
 
 
 class PlainBlocks(nn.Module):
@@ -192,7 +248,40 @@ def blocks(setting: Setting, widths: tuple[int, ...]) -> Iterator[Case]:
         yield Case(name=f"block {numbers}, forward and backward", forms=forms, flops=3 * flops(mine, *inputs))
 
 
+def step(setting: Setting, widths: tuple[int, ...]) -> Case:
+    """G and both discriminators, once, with F-SA and the released D_V."""
+    width = 2 if setting.tiny else 64
+    config = g3an.G3ANConfig(
+        generator=g3an.GeneratorConfig(widths=widths, official_reshape=True),
+        video_discriminator=g3an.VideoDiscriminatorConfig(kind="2+1d", norm="spectral", width=width),
+        image_discriminator=g3an.ImageDiscriminatorConfig(width=width),
+        batch_size=4,
+        learning_rate=NO_RATE,
+    )
+    batch = Batch(0, setting.randn(4, 3, 16, 64, 64, requires_grad=False).tanh(), None)
+    state = g3an.TrainState(config, engine=SingleDevice(setting.device))
+    plain = PlainStep(state, batch, width)
+    names = {
+        "generator": official.GENERATOR,
+        "video_discriminator": official.VIDEO_DISCRIMINATOR,
+        "image_discriminator": SPECTRAL_NORM,
+    }
+    for part, net in state.nets.items():
+        fill(net, plain.nets[part].state_dict(), names[part], part).train()
+
+    def ours() -> None:
+        state.step = 0
+        next(g3an.train(state, iter([batch])))
+
+    forms = {
+        "official": repeated(plain, plain.nets, lambda: plain.g.to_rgb[0].weight.grad),
+        "ours": repeated(ours, state.nets, lambda: state.generator.to_rgb.weight.grad),
+    }
+    return Case(name="training step, with F-SA", forms=forms)
+
+
 def cases(setting: Setting) -> Iterator[Case]:
     widths = (16, 16, 16, 16, 16) if setting.tiny else WIDTHS
     yield from whole(setting, widths)
+    yield step(setting, widths)
     yield from blocks(setting, widths)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from harness import Case, Form, Setting, forward
+from released import NO_RATE, PlainImageDiscriminator, judging, repeated, verdict
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
@@ -29,16 +30,11 @@ from vg_video.official import fill
 from vg_video.training.part import cut_part
 
 CLASSES = tuple("012345")
-NO_RATE = 1e-30  # of the optimizers: they work, but the weights stay
 
 
 def normed(conv: nn.Conv2d | nn.ConvTranspose3d) -> list[nn.Module]:
     norm = nn.BatchNorm2d if isinstance(conv, nn.Conv2d) else nn.BatchNorm3d
     return [conv, norm(conv.out_channels), nn.LeakyReLU(0.2, inplace=True)]
-
-
-def judging(conv: nn.Conv2d | nn.Conv3d) -> list[nn.Module]:
-    return [spectral_norm(conv), nn.LeakyReLU(0.2, inplace=True)]
 
 
 class PlainBlock(nn.Module):
@@ -108,28 +104,6 @@ class PlainVideoDiscriminator(nn.Module):
         return self.net2(torch.cat([x, maps], dim=1)).flatten()
 
 
-class PlainImageDiscriminator(nn.Module):
-    """D_I with the names of the released code."""
-
-    def __init__(self, config: imaginator.ImageDiscriminatorConfig) -> None:
-        super().__init__()
-        w = config.width
-        self.net = nn.Sequential(
-            *judging(nn.Conv2d(3, w, 4, 2, 1)),
-            *judging(nn.Conv2d(w, 2 * w, 4, 2, 1)),
-            *judging(nn.Conv2d(2 * w, 4 * w, 4, 2, 1)),
-            *judging(nn.Conv2d(4 * w, 8 * w, 4, 2, 1)),
-            spectral_norm(nn.Conv2d(8 * w, 1, 4)),
-        )
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.net(frames).flatten()
-
-
-def verdict(logits: Tensor, real: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, real))
-
-
 class PlainStep:
     """A training step as the released code writes it, with the draws of ours."""
 
@@ -137,7 +111,7 @@ class PlainStep:
         self.config, device = state.config, batch.video.device
         self.g = PlainGenerator(self.config.generator).to(device)
         self.d_v = PlainVideoDiscriminator(self.config.video_discriminator).to(device)
-        self.d_i = PlainImageDiscriminator(self.config.image_discriminator).to(device)
+        self.d_i = PlainImageDiscriminator(self.config.image_discriminator.width).to(device)
         self.nets = {"generator": self.g, "video_discriminator": self.d_v, "image_discriminator": self.d_i}
         self.optimizers = {name: Adam(net.parameters(), NO_RATE, (0.5, 0.999)) for name, net in self.nets.items()}
         b, count, eye = len(batch.video), self.config.frames_per_clip, torch.eye(len(CLASSES), device=device)
@@ -179,22 +153,6 @@ class PlainStep:
 
     def frames(self, video: Tensor, times: Tensor) -> Tensor:
         return video[self.clips, :, times]
-
-
-def repeated(step: Callable[[], object], nets: dict[str, nn.Module], result: Callable[[], Tensor]) -> Form:
-    """A training step from the same statistics and singular vectors at each call; it leaves no gradients."""
-    kept = [(buffer, buffer.clone()) for net in nets.values() for buffer in net.buffers()]
-
-    def form() -> Tensor:
-        for buffer, value in kept:
-            buffer.copy_(value)
-        step()
-        found = result()
-        for net in nets.values():
-            net.zero_grad()
-        return found
-
-    return form
 
 
 def our_step(state: imaginator.TrainState, batch: Batch, result: Callable[[], Tensor]) -> Form:
