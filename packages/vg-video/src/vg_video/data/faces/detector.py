@@ -67,7 +67,7 @@ class YuNet:
 def _opencv() -> ModuleType:
     """OpenCV, imported only when it is needed."""
     try:
-        import cv2  # type: ignore[import-not-found]
+        import cv2
     except ImportError:
         raise ValueError("YuNet needs OpenCV: pip install vg-video[faces]") from None
     return cv2
