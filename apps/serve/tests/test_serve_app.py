@@ -23,7 +23,7 @@ from vg_serve.cli import main
 
 def test_health_tells_what_is_loaded(client: TestClient) -> None:
     health = client.get("/health").json()
-    assert health["video"] == {"name": "waving", "system": "g3an", "labels": ["3", "walk", "wave"]}
+    assert health["video"] == {"name": "waving", "system": "g3an", "labels": ["3", "walk", "wave"], "frames": 16}
     assert health["persons"] == {"name": "office.safetensors", "images": 6, "identities": 5}
     assert health["limits"]["max_clips"] == 16
     assert health["versions"]["torch"] == version("torch")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 from vg_serve import Limits, Settings, create_app, videos
-from vg_video import g3an
+from vg_video import g3an, imaginator, vgan
 from vg_video.data.codec import read_video
 from vg_video.models import load_generator
 
@@ -149,3 +149,18 @@ def test_the_documented_media_types_are_those_sent(client: TestClient) -> None:
     answer = client.get("/openapi.json")
     assert set(answer.json()["paths"]["/videos"]["post"]["responses"]["200"]["content"]) == {"video/mp4", "image/gif"}
     assert json.dumps(answer.json()).count("HTTPValidationError") == 0  # one shape of an error
+
+
+def test_a_model_that_goes_on_from_images_is_refused_at_the_start(tmp_path: Path) -> None:
+    widths = {"encoder_widths": (4,) * 4, "decoder_widths": (4,) * 4, "mid_widths": (4,) * 5}
+    config = imaginator.GeneratorConfig(appearance_dim=4, noise_dim=4, **widths)
+    imaginator.Generator(config).save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match="imaginator goes on from an image"):
+        create_app(Settings(video=tmp_path / "model"))
+
+
+def test_a_clip_is_as_long_as_the_models_own_unless_asked_for(tmp_path: Path) -> None:
+    vgan.Generator(vgan.GeneratorConfig(noise_dim=4, widths=(4,) * 4)).save_pretrained(tmp_path / "model")
+    client = TestClient(create_app(Settings(video=tmp_path / "model")))
+    assert client.get("/health").json()["video"]["frames"] == 32
+    assert len(frames_of(client.post("/videos", json={"format": "gif"}), tmp_path)) == 32

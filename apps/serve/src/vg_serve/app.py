@@ -24,10 +24,13 @@ def create_app(settings: Settings) -> FastAPI:
     """Load what `settings` names and build the application over it.
 
     Raises:
-        ValueError: if a model folder or the gallery is damaged, of another system, or the two do not fit.
+        ValueError: if a model folder or the gallery is damaged, of another system, or the two do not fit, or the video
+            model goes on from images.
         OSError: if one of them is missing or cannot be read.
     """
     generator = load_generator(settings.video) if settings.video else None
+    if generator and generator.takes_image:
+        raise ValueError(f"{settings.video}: {generator.system} goes on from an image, wanted a model that needs none")
     embedder, gallery = persons.load(settings.reid, settings.gallery)
     health = Health(
         video=videos.describe(generator, settings.video) if generator and settings.video else None,

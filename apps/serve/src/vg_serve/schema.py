@@ -21,7 +21,7 @@ class VideoRequest(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     label: StrictStr | StrictInt | None = Field(None, description="a class by name, or by its index")
     count: int = Field(1, ge=1, description="clips, laid out as a grid in one video")
-    frames: int = Field(16, ge=1, description="frames of each clip")
+    frames: int | None = Field(None, ge=1, description="frames of each clip; by default the model's own number")
     format: Literal["mp4", "gif"] = "mp4"
 
 
@@ -49,6 +49,7 @@ class VideoModel(BaseModel):
     name: str
     system: str
     labels: tuple[str, ...] = Field(description="classes it was trained on; empty without labels")
+    frames: int = Field(description="of a clip, unless another number is asked for")
 
 
 class PersonGallery(BaseModel):

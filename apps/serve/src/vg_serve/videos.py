@@ -42,7 +42,9 @@ def router(generator: VideoGenerator | None, limits: Limits) -> APIRouter:
 
 def describe(generator: VideoGenerator, folder: Path) -> VideoModel:
     """What GET /health says of the generator in `folder`."""
-    return VideoModel(name=folder.resolve().name, system=generator.system, labels=generator.classes)
+    return VideoModel(
+        name=folder.resolve().name, system=generator.system, labels=generator.classes, frames=generator.frames
+    )
 
 
 def render(generator: VideoGenerator, request: VideoRequest) -> bytes:
@@ -84,5 +86,5 @@ def _check(request: VideoRequest, limits: Limits) -> None:
         ("count", request.count, limits.max_clips),
         ("frames", request.frames, limits.max_frames),
     ):
-        if value > most:
+        if value is not None and value > most:
             raise HTTPException(422, f"{name}: {value} is more than this server's limit of {most}")
