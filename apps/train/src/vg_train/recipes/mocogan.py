@@ -3,7 +3,7 @@
 tiny
     command   vg-train fit mocogan --data videos --preset tiny
     time      eight minutes on two CPU cores
-    result    RESULT
+    result    36 clips of Weizmann: blurred figures that move
 image
     command   vg-train fit mocogan --data videos --preset image
     time      100,000 steps of 32 clips: days on a GPU
