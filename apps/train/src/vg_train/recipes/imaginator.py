@@ -3,7 +3,7 @@
 tiny
     command   vg-train fit imaginator --data videos --preset tiny
     time      eight minutes on two CPU cores
-    result    36 clips of Weizmann: persons stay as the image has them and move by their labels; outlines melt late in a clip
+    result    36 clips of Weizmann: persons stay as the image has them and move by label; outlines melt late in a clip
 official
     command   vg-train fit imaginator --data videos --preset official
     time      55,000 steps of 64 clips: days on a GPU
