@@ -31,8 +31,9 @@ def bias_act(
     """Return gain * act(x + bias) within [-clamp, clamp]; bias (x.shape[dim],), alpha the slope of "lrelu"."""
     # Where act(g x) = g act(x) the gain comes with the bias: one pass over the maps instead of two.
     early = gain if act in ("linear", "relu", "lrelu") and gain > 0 else 1.0
-    y = x if early == 1 else x * early
-    if bias is not None:
+    if bias is None:
+        y = x if early == 1 else x * early
+    else:
         bias = bias.to(x.dtype).reshape([-1 if axis == dim else 1 for axis in range(x.ndim)])
         y = (bias * early).add(x, alpha=early)
     if act == "lrelu":
