@@ -45,10 +45,11 @@ class TrainState(AnyTrainState[MintGANConfig]):
         if name == GENERATOR:
             weight, every = config.path_length_weight, config.path_length_every
         share = every / (every + 1) if weight else 1.0
-        kernels = cast(Generator, net).synthesis.kernels() if name == GENERATOR and config.kernel_learning_rate else []
-        apart = {id(kernel) for kernel in kernels}
-        groups: list[dict[str, object]] = [{"params": [p for p in net.parameters() if id(p) not in apart]}]
-        if kernels and config.kernel_learning_rate:
-            groups.append({"params": kernels, "lr": config.kernel_learning_rate * share})
+        groups: list[dict[str, object]] = [{"params": list(net.parameters())}]
+        if name == GENERATOR and config.kernel_learning_rate is not None:
+            kernels = cast(Generator, net).synthesis.kernels()
+            apart = {id(kernel) for kernel in kernels}
+            rest = [parameter for parameter in net.parameters() if id(parameter) not in apart]
+            groups = [{"params": rest}, {"params": kernels, "lr": config.kernel_learning_rate * share}]
         first, second = config.betas
         return Adam(groups, self.learning_rate(name) * share, (first**share, second**share))
