@@ -52,4 +52,4 @@ class TrainState(AnyTrainState[MintGANConfig]):
             rest = [parameter for parameter in net.parameters() if id(parameter) not in apart]
             groups = [{"params": rest}, {"params": kernels, "lr": config.kernel_learning_rate * share}]
         first, second = config.betas
-        return Adam(groups, self.learning_rate(name) * share, (first**share, second**share))
+        return Adam(groups, self.learning_rate(name) * share, (first**share, second**share), fused=True)

@@ -28,4 +28,5 @@ class TrainState(AnyTrainState[MoCoGANConfig]):
     def optimizer(self, name: str, net: nn.Module) -> Optimizer:
         """Make the optimizer of a net: Adam, whose gradients have the weight decay in them."""
         config = self.config
-        return Adam(net.parameters(), self.learning_rate(name), config.betas, weight_decay=config.weight_decay)
+        rate = self.learning_rate(name)
+        return Adam(net.parameters(), rate, config.betas, weight_decay=config.weight_decay, fused=True)

@@ -63,7 +63,7 @@ class TrainState(ABC, Generic[C]):
 
     def optimizer(self, name: str, net: nn.Module) -> Optimizer:
         """Make the optimizer of a net; Adam unless a system overrides this."""
-        return Adam(net.parameters(), self.learning_rate(name), self.config.betas)
+        return Adam(net.parameters(), self.learning_rate(name), self.config.betas, fused=True)
 
     def learning_rate(self, name: str) -> float:
         """The rate of a net at the first step."""
@@ -123,7 +123,9 @@ class TrainState(ABC, Generic[C]):
             module.load_state_dict(_under(tensors, f"{name}."))
         for name, parameter, optimizer in self._parameters():
             optimizer.state[parameter] = {
-                key: tensors[full].clone() if key == "step" else torch.empty_like(parameter).copy_(tensors[full])
+                key: tensors[full].to(parameter.device, copy=True)
+                if key == "step"
+                else torch.empty_like(parameter).copy_(tensors[full])
                 for key, full in moments.get(name, {}).items()
             }
 
