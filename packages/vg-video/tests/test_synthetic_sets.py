@@ -18,7 +18,7 @@ from vg_video.data.synthetic import SyntheticActions, SyntheticClip, SyntheticFa
 SETS = (SyntheticFaces, SyntheticActions, SyntheticRobot)
 MASKS = {SyntheticFaces: {"head", "mouth"}, SyntheticActions: {"person"}, SyntheticRobot: {"arm", "gripper", "objects"}}
 DIGESTS = {
-    SyntheticFaces: "8c9ba3d8197f540a",
+    SyntheticFaces: "5f6e92d7ae878cbe",
     SyntheticActions: "ab841cbdd768202d",
     SyntheticRobot: "4a8f3fed063a3524",
 }

@@ -9,7 +9,7 @@ from functools import partial
 SYSTEMS = ("imaginator", "g3an", "mintgan", "vgan", "tgan", "mocogan")
 COMMANDS = (
     *(f"fit {system}" for system in SYSTEMS),
-    *("sample", "evaluate", "compare", "check", "preprocess faces"),
+    *("sample", "evaluate", "compare", "probe", "check", "preprocess faces"),
     *("synth actions", "synth faces", "synth robot", "synth persons", "demo"),
 )
 HELP = """\
@@ -21,6 +21,7 @@ Train, sample and score the systems of vg.
   sample          draw films from a trained model
   evaluate        score a model against a folder of videos
   compare         train several systems on the same videos and score them alike
+  probe           measure whether a model obeys labels, and what its inputs decide
   check           tell whether a dataset is complete, and what is missing or damaged
   preprocess      faces: cut the faces out of videos
   synth           actions, faces, robot: write built-in videos of moving figures, expressions, or a robot's arm
@@ -81,6 +82,8 @@ def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
             from vg_train.evaluate import command
         case ["compare", *options]:
             from vg_train.compare import command
+        case ["probe", *options]:
+            from vg_train.probe import command
         case ["check", *options]:
             from vg_train.check import command
         case ["preprocess", "faces", *options]:

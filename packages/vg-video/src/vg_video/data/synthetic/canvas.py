@@ -25,6 +25,13 @@ class Patch(NamedTuple):
     x: np.ndarray  # (1, 1, w), pixels from the left edge
     y: np.ndarray  # (1, h, 1), pixels from the upper edge
 
+    def rows(self, rows: slice) -> "Patch":
+        """Some of its rows."""
+        frames, lines, columns = self.window
+        return Patch(
+            (frames, slice(lines.start + rows.start, lines.start + rows.stop), columns), self.x, self.y[:, rows]
+        )
+
 
 class Canvas:
     """Frames to draw on; coordinates are (x, y) in pixels, y down, and points may differ from frame to frame.
@@ -33,22 +40,26 @@ class Canvas:
         pixels: (3, t, h, w) float32, 0 .. 255.
         masks: by name, the share of each pixel that is covered by the shapes of this name and by nothing in front of
             them, (t, h, w), 0 .. 1.
+        resolution: pixels of a frame, height and width.
     """
 
     def __init__(self, background: np.ndarray, frames: int, masks: Sequence[str] = ()) -> None:
         """Start every frame with the background, (3, h, w), and the masks empty."""
-        self.pixels = np.repeat(background[:, None].astype(np.float32), frames, 1)
-        self.masks = {name: np.zeros(self.pixels.shape[1:], np.float32) for name in masks}
+        self.resolution = background.shape[-1]
+        self._layers = np.zeros((3 + len(masks), frames, *background.shape[1:]), np.float32)  # colors, then masks
+        self._layers[:3] = background[:, None]
+        self._used = 3  # layers: masks behind them are still empty
+        self._names = tuple(masks)
+        self.pixels, self.masks = self._layers[:3], dict(zip(masks, self._layers[3:], strict=True))
 
     def patch(self, around: np.ndarray, margin: float) -> Patch:
         """Pick the part of the frames that is at most `margin` away from any of the points `around`, (..., 2)."""
-        height, width = self.pixels.shape[2:]
         corners = snap(around).reshape(-1, 2)
         low = np.floor(corners.min(0) - margin - 1).astype(int).clip(0)
         high = np.ceil(corners.max(0) + margin + 1).astype(int).clip(0)
-        columns, rows = slice(low[0], min(high[0], width)), slice(low[1], min(high[1], height))
-        x = np.arange(width, dtype=np.float32)[columns] + 0.5
-        y = np.arange(height, dtype=np.float32)[rows] + 0.5
+        columns, rows = slice(low[0], high[0]), slice(low[1], high[1])
+        centers = np.arange(self.resolution, dtype=np.float32) + 0.5
+        x, y = centers[columns], centers[rows]
         return Patch((slice(None), rows, columns), x[None, None], y[None, :, None])
 
     def paint(
@@ -74,26 +85,17 @@ class Canvas:
         cover = (0.5 - distance).clip(0, 1)
         if not (isinstance(opacity, float) and opacity == 1.0):
             cover *= each(opacity)
-        rest = self.blend(patch, cover, color, shade)
-        for name, mask in self.masks.items():
-            part = mask[patch.window]
-            part *= rest
-            if name in masks:
-                part += cover
+        part = self._layers[: self._used, patch.window[0], patch.window[1], patch.window[2]]
+        part *= 1 - cover
+        part[:3] += (cover if shade is None else cover * shade) * _ink(color)
+        for name in masks:
+            self.masks[name][patch.window] += cover
+            self._used = max(self._used, 4 + self._names.index(name))
 
-    def blend(self, patch: Patch, share: np.ndarray, color: Color, shade: np.ndarray | None = None) -> np.ndarray:
-        """Mix a color in by shares 0 .. 1, (t, h, w) of the patch.
-
-        Returns:
-            The shares of what was there before.
-        """
-        rest = 1 - share
-        ink = share if shade is None else share * shade
-        for plane, value in zip(self.pixels, color, strict=True):
-            part = plane[patch.window]
-            part *= rest
-            part += ink * value
-        return rest
+    def blend(self, patch: Patch, share: np.ndarray, color: Color) -> None:
+        """Mix a color in by shares 0 .. 1, (t, h, w) of the patch; the masks stay as they are."""
+        part = self.pixels[:, patch.window[0], patch.window[1], patch.window[2]]
+        part += share * (_ink(color) - part)
 
     def capsule(
         self,
@@ -140,19 +142,20 @@ class Canvas:
     def polygon(self, corners: np.ndarray, color: Color, *, opacity: Numbers = 1.0, masks: Sequence[str] = ()) -> None:
         """Draw a flat convex polygon; its corners (n, t, 2) go round clockwise."""
         patch = self.patch(corners, 1.0)
-        plane = away = None  # signed distance from the nearest edge made endless, and distance from the nearest edge
-        for a, b in zip(corners, np.roll(corners, -1, 0), strict=True):
-            (ax, ay), (bx, by) = points(a), points(b)
-            ux, uy = bx - ax, by - ay
-            dx, dy = patch.x - ax, patch.y - ay
+        x, y = np.moveaxis(snap(corners)[..., None, None], 2, 0)
+        planes: list[np.ndarray] = []  # signed distances from the edges made endless
+        edges: list[np.ndarray] = []  # distances from the edges
+        for i in range(len(corners)):
+            ux, uy = x[i] - x[i - 1], y[i] - y[i - 1]
+            dx, dy = patch.x - x[i - 1], patch.y - y[i - 1]
             square = np.maximum(ux * ux + uy * uy, 1e-6)
-            side = (uy * dx - ux * dy) / np.sqrt(square)
+            planes.append((uy * dx - ux * dy) / np.sqrt(square))
             along = ((dx * ux + dy * uy) / square).clip(0, 1)
             dx, dy = dx - along * ux, dy - along * uy
-            edge = np.sqrt(dx * dx + dy * dy)
-            plane = side if plane is None else np.maximum(plane, side)
-            away = edge if away is None else np.minimum(away, edge)
-        self.paint(patch, np.where(plane < 0, plane, np.maximum(plane, away)), color, opacity=opacity, masks=masks)
+            edges.append(np.sqrt(dx * dx + dy * dy))
+        plane: np.ndarray = np.maximum.reduce(planes)
+        edge: np.ndarray = np.minimum.reduce(edges)
+        self.paint(patch, np.where(plane < 0, plane, np.maximum(plane, edge)), color, opacity=opacity, masks=masks)
 
     def ellipse(
         self,
@@ -219,7 +222,8 @@ def rounded(nx: np.ndarray, ny: np.ndarray, square: Numbers) -> np.ndarray:
     """How far a point is from the middle of a round or angular shape, 1 on its edge.
 
     Args:
-        nx, ny: the point, as shares of the radii.
+        nx: x of the point, as a share of the radius.
+        ny: y of the point, likewise.
         square: 0 for an ellipse, 1 for a rectangle.
     """
     xx, yy = nx * nx, ny * ny
@@ -230,6 +234,11 @@ def round_shade(nx: np.ndarray, ny: np.ndarray) -> np.ndarray:
     """Brightness of a round body with this slope, lit from LIGHT and darker towards its edge."""
     lit = nx * (0.16 * LIGHT[0]) + ny * (0.16 * LIGHT[1])
     return 1 + lit - 0.14 * np.minimum(nx * nx + ny * ny, 1)
+
+
+def _ink(color: Color) -> np.ndarray:
+    """A color to meet pixels, (3, 1, 1, 1)."""
+    return np.array(color, np.float32)[:, None, None, None]
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

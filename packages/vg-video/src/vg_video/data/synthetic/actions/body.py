@@ -43,7 +43,7 @@ class Person:
         self, canvas: Canvas, pose: Pose, look: Mapping[str, Value], x: np.ndarray, facing: np.ndarray
     ) -> None:
         self.canvas, self.pose, self.look = canvas, pose, look
-        self.resolution = canvas.pixels.shape[-1]
+        self.resolution = canvas.resolution
         self.origin = self.resolution * np.stack([x, np.full_like(x, STAND)], -1)
         self.facing = np.stack([facing, np.ones_like(facing)], -1)
         self.scale = float(look["height"]) * self.resolution

@@ -38,7 +38,7 @@ class Clothes:
 
     def __init__(self, head: Head, look: Mapping[str, Value], x: float) -> None:
         self.head, self.canvas, self.look = head, head.canvas, look
-        self.resolution = self.canvas.pixels.shape[-1]
+        self.resolution = self.canvas.resolution
         self.skin, self.shirt = rgb(look["skin"]), rgb(look["shirt"])
         self.throat = np.array([[x, THROAT]]) * self.resolution
         corners = self.throat + self.resolution * np.array([[-WIDE, -0.16], [WIDE, 1 - THROAT]])

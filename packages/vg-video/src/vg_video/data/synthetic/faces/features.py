@@ -53,9 +53,8 @@ class Features:
         self.head.paint(patch, opening, WHITE, shade=(1 + 2.2 * (y - 0.02)).clip(0.72, 1))
         ix, iy = x - each(0.05 * self.gaze), y - each(0.02 - 0.06 * rig.lids)
         away = np.sqrt(ix * ix + iy * iy)
-        iris = rgb(self.look["iris"])
-        self.head.paint(patch, np.maximum(away - 0.115, opening), iris, shade=(1.0 + 4 * iy).clip(0.6, 1.4))
-        self.head.paint(patch, np.maximum(away - 0.058, opening), DARK)
+        shade = (1.0 + 4 * iy).clip(0.6, 1.4) * (0.1 + (away - 0.045) * 36).clip(0.15, 1)  # dark in the pupil
+        self.head.paint(patch, np.maximum(away - 0.115, opening), rgb(self.look["iris"]), shade=shade)
         gx, gy = ix + 0.04, iy + 0.045
         self.head.paint(patch, np.maximum(np.sqrt(gx * gx + gy * gy) - 0.032, opening), (255.0, 255.0, 255.0))
         lash = lens(x, y, 1.07 * shape.width, top - 0.042, top + 0.006, 0.35)
@@ -85,8 +84,7 @@ class Features:
         head.paint(patch, lens(u, v - 0.06, 1.25 * wide, 0.005, 0.062), shadow, opacity=0.85)
         self.canvas.blend(patch, glow(u, v - 0.005, wide, 0.1), self.skin)
         self.canvas.blend(patch, 0.8 * glow(u + 0.025, v + 0.02, 0.6 * wide, 0.07), light)
-        for side in (-1, 1):
-            head.paint(patch, oval(u - 0.55 * side * wide, v - 0.082, 0.03, 0.018), DARK, opacity=0.55)
+        head.paint(patch, oval(np.abs(u) - 0.55 * wide, v - 0.082, 0.03, 0.018), DARK, opacity=0.55)
 
     def _mouth(self) -> None:
         """Lips, and between them teeth, tongue and the dark."""

@@ -80,7 +80,8 @@ def egg(u: np.ndarray, v: np.ndarray, bones: Bones, jaw: Numbers) -> np.ndarray:
     """About the signed distance from the outline of a head.
 
     Args:
-        u, v: where, in half heights of the head.
+        u: where, in half heights of the head.
+        v: likewise, down.
         bones: the shape.
         jaw: how far the chin is down, (t,).
     """
@@ -103,9 +104,11 @@ def lens(
     """About the signed distance from what lies between two arcs that meet at (-width, 0) and (width, 0).
 
     Args:
-        x, y: where; y down.
+        x: where.
+        y: where, down.
         width: half.
-        top, bottom: heights of the arcs in the middle, the upper one first.
+        top: height of the upper arc in the middle.
+        bottom: of the lower one.
         boxy: 0 for parabolas, 1 for arcs with a flat middle.
     """
     wide, high, low = each(width), each(top), each(bottom)

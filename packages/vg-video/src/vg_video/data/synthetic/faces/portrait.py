@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vg_video.data.synthetic.canvas import Numbers, each, rounded
+from vg_video.data.synthetic.canvas import Numbers, Patch, each, rounded
 from vg_video.data.synthetic.faces.clothes import Clothes
 from vg_video.data.synthetic.faces.features import DARK, DEPTH, EYE, LIPS, Features
 from vg_video.data.synthetic.faces.head import Head, egg, oval
@@ -67,9 +67,8 @@ class Portrait:
         for side in (-1, 1):
             place = side * (self.bones.width - 0.02)
             patch, u, v = self.head.spot(place, v0, -0.1, (0.13, 0.19))
-            self.head.paint(patch, oval(u, v, 0.11, tall), blend(self.skin, RED, 0.07))
-            hollow = oval(u - 0.012 * side, v, 0.055, 0.6 * tall)
-            self.head.paint(patch, hollow, blend(self.skin, rgb("#7a3326"), 0.3))
+            hollow = (1 - 8 * oval(u - 0.012 * side, v, 0.055, 0.6 * tall)).clip(0.84, 1)
+            self.head.paint(patch, oval(u, v, 0.11, tall), blend(self.skin, RED, 0.07), shade=hollow)
             if self.look["extra"] == "earrings":
                 patch, u, v = self.head.spot(place + 0.02 * side, v0 + 1.35 * tall, -0.1, (0.08, 0.08))
                 self.head.paint(patch, np.sqrt(u * u + v * v) - 0.06, GOLD, shade=1.1 - 5 * v)
@@ -90,36 +89,39 @@ class Portrait:
 
     def _cheeks(self) -> None:
         """Red, or pale, where they are inside the outline."""
-        x, y = np.abs(self.u - self._turned(0.8)) - 0.45, self.v - 0.30
-        glow = np.maximum(1 - 10 * (x * x + y * y), 0) * (-8 * self.outline).clip(0, 1)
+        patch, u, v, outline = self._rows(-0.05, 0.65)
+        x, y = np.abs(u - self._turned(0.8)) - 0.45, v - 0.30
+        glow = np.maximum(1 - 10 * (x * x + y * y), 0) * (-8 * outline).clip(0, 1)
         base = 0.40 if self.look["extra"] == "blush" else 0.10
         share = np.clip(base + 0.28 * self.rig.flush, 0, 1)
-        self.canvas.blend(self.patch, each(share) * glow, blend(self.skin, RED, 0.75))
+        self.canvas.blend(patch, each(share) * glow, blend(self.skin, RED, 0.75))
 
     def _beard(self) -> None:
         """From ear to ear, but for the lips."""
+        patch, u, v, outline = self._rows(-0.4, 1.3)
         right, down = (each(place) for place in self.head.turned(LIPS[0], LIPS[1] + 0.3 * self.rig.jaw, DEPTH))
-        x, y = self.u - right, self.v - down
-        q = (self.u - right / 2) / self.bones.width
+        x, y = u - right, v - down
+        q = (u - right / 2) / self.bones.width
         above = -0.14 - 0.62 * q * q - y
-        hairy = np.maximum(np.maximum(self.outline, above), -oval(x, y - 0.01, 0.27, 0.14))
+        hairy = np.maximum(np.maximum(outline, above), -oval(x, y - 0.01, 0.27, 0.14))
         beard = blend(self.hair, self.skin, 0.18)
-        self.head.paint(self.patch, hairy, beard, shade=1 - 0.05 * wave(5 * self.u), opacity=0.93)
+        self.head.paint(patch, hairy, beard, shade=1 - 0.05 * wave(5 * u), opacity=0.93)
 
     def _hair_in_front(self) -> None:
         """The cap of hair down to the line where it begins."""
-        cut, u, v = self.cut, self.u, self.v
+        cut = self.cut
         if cut.volume == 0:
             return
+        patch, u, v, outline = self._rows(-1.5, max(cut.line + 1.27 * cut.sides + cut.sweep, 0))
         turned = u - self._turned(0.6)
         q = np.abs(turned / self.bones.width).clip(0, 1.06)
         line = cut.line + cut.sides * q * q * q * q + cut.sweep * np.abs(turned - cut.part)
-        outline = self.outline - cut.volume
+        outline = outline - cut.volume
         if cut.curls:
             outline += cut.curls * wave(2.6 * u) * wave(2.6 * v + 0.3)
         light = np.maximum(1 - 9 * (v + 0.78) * (v + 0.78) - 2.5 * (u + 0.2) * (u + 0.2), 0)
         shine = 1 + 0.07 * wave(3.5 * turned) + 0.16 * light
-        self.head.paint(self.patch, np.maximum(outline, v - line), self.hair, shade=shine)
+        self.head.paint(patch, np.maximum(outline, v - line), self.hair, shade=shine)
 
     def _glasses(self) -> None:
         frame = blend(DARK, rgb(self.look["shirt"]), 0.25)
@@ -131,6 +133,12 @@ class Portrait:
             self.head.paint(patch, np.abs(ring) - 0.024, frame)
         patch, u, v = self.head.spot(0.0, EYE[1] - 0.03, 0.97, (0.11, 0.06))
         self.head.paint(patch, np.maximum(np.abs(u) - 0.09, np.abs(v + 0.6 * (0.01 - u * u)) - 0.022), frame)
+
+    def _rows(self, high: float, low: float) -> tuple[Patch, np.ndarray, np.ndarray, np.ndarray]:
+        """The part of the head between two heights v: where it is, u, v, and the distance from the skin's outline."""
+        rows = np.flatnonzero(((self.v > high) & (self.v < low)).any((0, 2)))
+        part = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
+        return self.patch.rows(part), self.u[:, part], self.v[:, part], self.outline[:, part]
 
     def _turned(self, depth: float) -> Numbers:
         """How far the middle of the face at this depth is turned to the right, to meet pixels."""

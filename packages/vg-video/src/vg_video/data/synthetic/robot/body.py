@@ -30,7 +30,7 @@ class Thing:
 
     def __init__(self, canvas: Canvas, kind: str, color: Color, place: np.ndarray) -> None:
         self.canvas, self.kind, self.color, self.place = canvas, kind, color, place
-        self.resolution = canvas.pixels.shape[-1]
+        self.resolution = canvas.resolution
         self.radius = RADII[kind] * WIDTH * self.resolution * size_at(place[:, 1])  # in pixels
 
     def draw(self, opacity: np.ndarray) -> None:
@@ -105,7 +105,7 @@ class Arm:
 
     def __init__(self, canvas: Canvas, look: Mapping[str, Value], path: np.ndarray) -> None:
         self.canvas, self.path = canvas, path
-        self.resolution = canvas.pixels.shape[-1]
+        self.resolution = canvas.resolution
         self.skin, self.joint = rgb(look["arm"]), rgb(look["joints"])
 
     def draw_base(self) -> None:

@@ -73,8 +73,10 @@ def push(path: np.ndarray, start: list[Place], radii: list[float]) -> np.ndarray
 
 def _settle(things: list[Place], radii: list[float], gripper: Place) -> None:
     """Resolve all overlaps once, in place: the gripper does not give way, things share it, the bounds stop them."""
-    for i, radius in enumerate(radii):
-        dx, dy = _overlap(things[i], gripper, radius + GRIPPER)
+    pushes = [_overlap(thing, gripper, radius + GRIPPER) for thing, radius in zip(things, radii, strict=True)]
+    if not any(dx or dy for dx, dy in pushes):
+        return
+    for i, (dx, dy) in enumerate(pushes):
         things[i] = things[i][0] + dx, things[i][1] + dy
     for i in range(len(things)):
         for j in range(i):
