@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
 
+Command = Callable[[list[str]], None]  # what takes the options
+
 SYSTEMS = ("imaginator", "g3an", "mintgan", "vgan", "tgan", "mocogan")
 COMMANDS = (
     *(f"fit {system}" for system in SYSTEMS),
@@ -61,46 +63,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _command(words: list[str]) -> tuple[Callable[[list[str]], None], list[str]]:
+def _command(words: list[str]) -> tuple[Command, list[str]]:
     """The function for these words and what is left of them; imported only now, so that --help is quick."""
-    command: Callable[[list[str]], None]
+    command: Command | None
     match words:
-        case (
-            []
-            | ["-h" | "--help", *_]
-            | ["fit" | "synth" | "preprocess"]
-            | ["fit" | "synth" | "preprocess", "-h" | "--help", *_]
-        ):
+        case [] | ["-h" | "--help", *_]:
+            return _help, words
+        case ["fit" | "synth" | "preprocess"] | ["fit" | "synth" | "preprocess", "-h" | "--help", *_]:
             return _help, words
         case ["fit", system, *options] if system in SYSTEMS:
             from vg_train.fit import command as fit
 
             command = partial(fit, system)
-        case ["sample", *options]:
+        case ["synth" | "preprocess", _, *options]:
+            command = _data_command(words)
+        case [_, *options]:
+            command = _model_command(words[0])
+    if command is None:
+        raise ValueError(f"{shlex.join(words[:2])}: there is no such command{_nearest(words)}; see vg-train --help")
+    return command, options
+
+
+def _model_command(word: str) -> Command | None:
+    """The commands of one word."""
+    command: Command
+    match word:
+        case "sample":
             from vg_train.sample import command
-        case ["evaluate", *options]:
+        case "evaluate":
             from vg_train.evaluate import command
-        case ["compare", *options]:
+        case "compare":
             from vg_train.compare import command
-        case ["probe", *options]:
+        case "probe":
             from vg_train.probe import command
-        case ["check", *options]:
+        case "check":
             from vg_train.check import command
-        case ["preprocess", "faces", *options]:
-            from vg_train.preprocess import faces as command
-        case ["synth", "actions", *options]:
-            from vg_train.synth import actions as command
-        case ["synth", "faces", *options]:
-            from vg_train.synth import faces as command
-        case ["synth", "robot", *options]:
-            from vg_train.synth import robot as command
-        case ["synth", "persons", *options]:
-            from vg_train.synth import persons as command
-        case ["demo", *options]:
+        case "demo":
             from vg_train.demo import command
         case _:
-            raise ValueError(f"{shlex.join(words[:2])}: there is no such command{_nearest(words)}; see vg-train --help")
-    return command, options
+            return None
+    return command
+
+
+def _data_command(words: list[str]) -> Command | None:
+    """The commands that make data."""
+    command: Command
+    match words[:2]:
+        case ["preprocess", "faces"]:
+            from vg_train.preprocess import faces as command
+        case ["synth", "actions"]:
+            from vg_train.synth import actions as command
+        case ["synth", "faces"]:
+            from vg_train.synth import faces as command
+        case ["synth", "robot"]:
+            from vg_train.synth import robot as command
+        case ["synth", "persons"]:
+            from vg_train.synth import persons as command
+        case _:
+            return None
+    return command
 
 
 def _help(words: list[str]) -> None:

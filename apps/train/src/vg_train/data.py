@@ -51,9 +51,7 @@ def open_folder(root: Path, clips: ClipConfig, videos: Videos, *, cache: Path | 
         if videos.layout:
             listing = read_layout(videos.layout, root, lists=videos.lists, seed=videos.split_seed)
             scan = listing.scan(videos.split, allow_missing=videos.allow_missing, skip_corrupt=videos.skip_corrupt)
-        dataset = ClipDataset(
-            root, clips, scan=scan, cache=cache, skip_corrupt=videos.skip_corrupt, progress=show
-        )
+        dataset = ClipDataset(root, clips, scan=scan, cache=cache, skip_corrupt=videos.skip_corrupt, progress=show)
     if dataset.skipped:
         path, reason = dataset.skipped[0]
         print(f"{root}: {len(dataset.skipped)} left out, the first: {path.name}: {reason}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """`vg-train probe`: whether a model obeys labels, and what its appearance and motion inputs decide."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +110,10 @@ def measure(generator: VideoGenerator, probe: Probe, cut: Cut, *, count: int, se
 def _cut(settings: ProbeModel, generator: VideoGenerator) -> Cut:
     """How clips are cut: as the flags say, as in the run that the model lies in, or as the model makes them."""
     run = settings.model.parent / CONFIG
-    usual = Cut(set=settings.set, frames=generator.frames, length=settings.length)
-    clips = read_settings(run)["clips"] if run.exists() else config_dict(usual)
-    return replace(usual, frames=settings.frames or clips["frames"], steps=settings.steps or clips["steps"])
+    clips: dict[str, Any] = read_settings(run)["clips"] if run.exists() else {}
+    frames = settings.frames or clips.get("frames", generator.frames)
+    steps = settings.steps or clips.get("steps", (1, 1))
+    return Cut(set=settings.set, frames=frames, steps=steps, length=settings.length)
 
 
 def _check_accuracy(probe: Probe, folder: Path, wanted: float) -> None:
