@@ -24,7 +24,7 @@ def whole(canvas: Canvas, around: np.ndarray, margin: float) -> Patch:
     """All of the frames, in the place of `Canvas.patch`."""
     centers = np.arange(canvas.resolution, dtype=np.float32) + 0.5
     everything = slice(0, canvas.resolution)
-    return Patch((slice(None), everything, everything), centers[None, None], centers[None, :, None])
+    return Patch((everything, everything), centers[None, None], centers[None, :, None])
 
 
 def clips(source: SyntheticSet, workers: int = 0) -> Tensor:

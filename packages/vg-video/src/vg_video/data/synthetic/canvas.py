@@ -21,16 +21,15 @@ Numbers = np.ndarray | float  # a number for each frame, (t,), or one for all
 class Patch(NamedTuple):
     """A part of all frames, and where the centers of its pixels are."""
 
-    window: tuple[slice, slice, slice]  # of (t, h, w)
+    window: tuple[slice, slice]  # rows and columns
     x: np.ndarray  # (1, 1, w), pixels from the left edge
     y: np.ndarray  # (1, h, 1), pixels from the upper edge
 
     def rows(self, rows: slice) -> "Patch":
         """Some of its rows."""
-        frames, lines, columns = self.window
-        return Patch(
-            (frames, slice(lines.start + rows.start, lines.start + rows.stop), columns), self.x, self.y[:, rows]
-        )
+        lines, columns = self.window
+        part = slice(lines.start + rows.start, lines.start + rows.stop)
+        return Patch((part, columns), self.x, self.y[:, rows])
 
 
 class Canvas:
@@ -60,7 +59,7 @@ class Canvas:
         columns, rows = slice(low[0], high[0]), slice(low[1], high[1])
         centers = np.arange(self.resolution, dtype=np.float32) + 0.5
         x, y = centers[columns], centers[rows]
-        return Patch((slice(None), rows, columns), x[None, None], y[None, :, None])
+        return Patch((rows, columns), x[None, None], y[None, :, None])
 
     def paint(
         self,
@@ -84,17 +83,17 @@ class Canvas:
         """
         cover = (0.5 - distance).clip(0, 1)
         if not (isinstance(opacity, float) and opacity == 1.0):
-            cover *= each(opacity)
-        part = self._layers[: self._used, patch.window[0], patch.window[1], patch.window[2]]
+            cover = cover * each(opacity)
+        part = self._layers[: self._used, :, *patch.window]
         part *= 1 - cover
         part[:3] += (cover if shade is None else cover * shade) * _ink(color)
         for name in masks:
-            self.masks[name][patch.window] += cover
+            self.masks[name][:, *patch.window] += cover
             self._used = max(self._used, 4 + self._names.index(name))
 
     def blend(self, patch: Patch, share: np.ndarray, color: Color) -> None:
         """Mix a color in by shares 0 .. 1, (t, h, w) of the patch; the masks stay as they are."""
-        part = self.pixels[:, patch.window[0], patch.window[1], patch.window[2]]
+        part = self.pixels[..., *patch.window]
         part += share * (_ink(color) - part)
 
     def capsule(
