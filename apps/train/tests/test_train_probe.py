@@ -21,11 +21,11 @@ from vg_train.probe_statistics import variance_shares, wilson
 from vg_train.probe_training import Probe, ProbeConfig, load_or_train
 from vg_video import g3an, imaginator, mintgan, mocogan, tgan, vgan
 from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot
-from vg_video.data.transforms import to_uint8
+from vg_video.data.transforms import to_float
 from vg_video.generator import VideoGenerator
 
 SHORT = Cut(set="faces", frames=4, length=4)
-MICRO = ProbeConfig(clips=24, examined=12, width=2)
+MICRO = ProbeConfig(clips=24, epochs=2, examined=12, width=2)
 
 
 # --- statistics
@@ -113,7 +113,7 @@ def test_shares_of_too_few_clips_are_refused():
 @pytest.mark.parametrize("kind", [SyntheticFaces, SyntheticActions, SyntheticRobot])
 def test_each_factor_is_told_in_the_shape_that_is_promised(kind):
     built_in = BuiltIn(Cut(set=kind.__name__.removeprefix("Synthetic").lower(), frames=3, steps=(2, 2), length=9))
-    batch = next(built_in.batches("training", 4, 4))
+    batch = built_in.examples("training", 4)
     assert sorted(batch.targets) == sorted(factor.name for factor in built_in.factors)
     assert batch.video.shape == (4, 3, 3, 64, 64)
     for factor in built_in.factors:
@@ -183,8 +183,8 @@ def test_crossed_clips_show_each_look_with_each_motion():
 def test_first_frames_are_those_of_held_out_videos_and_all_at_rest():
     built_in = BuiltIn(SHORT)
     images, labels = built_in.first_frames(7, 64)
-    batch = next(built_in.batches("held out", 7, 7))
-    torch.testing.assert_close(images, batch.video[:, :, 0])
+    batch = built_in.examples("held out", 7)
+    torch.testing.assert_close(images, to_float(batch.video[:, :, 0]))
     assert labels.tolist() == batch.targets[LABEL].tolist() == [0, 1, 2, 3, 4, 5, 0]
     assert (batch.targets["intensity(t)"][:, 0] == 0).all()
 
@@ -213,11 +213,12 @@ class Oracle:
         self.factors, self.known = built_in.factors, {}
 
     def learn(self, video, known):
-        for number, frames in enumerate(to_uint8(video)):
-            self.known[frames.tobytes()] = {name: value[number] for name, value in known.items()}
+        for number, frames in enumerate(video):
+            self.known[frames.numpy().tobytes()] = {name: value[number] for name, value in known.items()}
 
     def predict(self, video):
-        found = [self.known[frames.tobytes()] for frames in to_uint8(video)]
+        frames = video.add(1).mul(127.5).round().to(torch.uint8)
+        found = [self.known[one.numpy().tobytes()] for one in frames]
         read = {name: torch.stack([one[name] for one in found]) for name in found[0]}
         return {
             factor.name: F.one_hot(read[factor.name], factor.size).float() if factor.names else read[factor.name]
@@ -252,9 +253,9 @@ class Player(VideoGenerator):
             label = self.built_in.classes.index(self.classes[number]) if self.obeys else m[0] % 6
             source = replace(self.built_in.source, identities=10_000_000 + m[0] - look)
             clips.append(self.built_in._example(source, 6 * (10_000_000 + m[0]) + label, Window(0, 1, 4)))
-        video = torch.stack([video for video, _ in clips]) / 127.5 - 1
+        video = torch.stack([video for video, _ in clips])
         self.oracle.learn(video, {name: torch.stack([known[name] for _, known in clips]) for name in clips[0][1]})
-        return video
+        return to_float(video)
 
 
 @pytest.fixture(scope="module")
@@ -449,12 +450,13 @@ def test_a_probe_of_other_clips_or_a_damaged_one_is_refused(tmp_path):
 def test_a_probe_learns(faces):
     """On its own training clips the loss falls: the gradient reaches every weight."""
     net = ProbeNet(faces.factors, 4)
-    batch = next(faces.batches("training", 12, 12))
-    net.measure([batch.targets])
+    examples = faces.examples("training", 12)
+    net.measure(examples.targets)
+    video, known = next(examples.batches(12))
     optimizer = torch.optim.Adam(net.parameters(), 3e-3)
     losses = []
     for _ in range(30):
-        loss = net.loss(batch.video, batch.targets)
+        loss = net.loss(video, known)
         optimizer.zero_grad()
         loss.backward()
         assert all(parameter.grad.abs().sum() > 0 for parameter in net.parameters())
@@ -466,12 +468,12 @@ def test_a_probe_learns(faces):
 def test_measures_are_predicted_in_their_own_units(faces):
     torch.manual_seed(0)
     net = ProbeNet(faces.factors, 2)
-    batch = next(faces.batches("training", 12, 12))
-    net.measure([batch.targets])
+    examples = faces.examples("training", 12)
+    net.measure(examples.targets)
     nn.init.zeros_(net.heads["head(t)"].weight)
     nn.init.zeros_(net.heads["head(t)"].bias)
-    read = net.predict(batch.video)
-    torch.testing.assert_close(read["head(t)"][3, 1], batch.targets["head(t)"].flatten(0, 1).mean(0))
+    read = net.predict(to_float(examples.video))
+    torch.testing.assert_close(read["head(t)"][3, 1], examples.targets["head(t)"].flatten(0, 1).mean(0))
     torch.testing.assert_close(read[LABEL].sum(-1), torch.ones(12))
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rich.progress import track
 from torch import Tensor
 from vg_video.data.parallel import map_in_order
 from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot, SyntheticSet
@@ -55,8 +55,14 @@ class Cut:
 class Examples:
     """Clips and what is known about them."""
 
-    video: Tensor  # (b, 3, t, 64, 64) in [-1, 1], as `seen` has it
-    targets: Targets  # by the names of factors, with a batch axis
+    video: Tensor  # uint8 (n, 3, t, 64, 64), of the frames that a probe looks at
+    targets: Targets  # by the names of factors, each with n rows
+
+    def batches(self, size: int, order: Tensor | None = None) -> Iterator[tuple[Tensor, Targets]]:
+        """Yield videos (b, 3, t, 64, 64) in [-1, 1] and their targets, all of them in order, or in the given one."""
+        order = torch.arange(len(self.video)) if order is None else order
+        for some in order.split(size):
+            yield to_float(self.video[some]), {name: rows[some] for name, rows in self.targets.items()}
 
 
 class BuiltIn:
@@ -77,15 +83,14 @@ class BuiltIn:
         self.source = kind(frames=cut.length, resolution=RESOLUTION, identities=len(kind.looks))
         self.factors = factors(self.source)
 
-    def batches(self, part: Part, count: int, batch_size: int) -> Iterator[Examples]:
-        """Draw clips 0 .. count - 1 of a part, each of another look, the labels in turns."""
+    def examples(self, part: Part, count: int) -> Examples:
+        """Draw clips 0 .. count - 1 of a part, each of another look, the labels in turns; with a progress bar."""
 
         def example(number: int) -> tuple[Tensor, Targets]:
             return self._example(self.source, self._index(part, number), self.cut.window(number))
 
-        examples = map_in_order(example, range(count), WORKERS)
-        while some := list(islice(examples, batch_size)):
-            yield _together(some)
+        clips = map_in_order(example, range(count), WORKERS)
+        return _together(list(track(clips, f"drawing clips, {part}", count, transient=True)))
 
     def first_frames(self, count: int, resolution: int) -> tuple[Tensor, Tensor]:
         """Draw the first frames of held-out clips 0 .. count - 1.
@@ -157,7 +162,5 @@ def _every(frames: int) -> int:
 
 
 def _together(examples: list[tuple[Tensor, Targets]]) -> Examples:
-    """Examples as one batch."""
     videos, known = zip(*examples, strict=True)
-    stacked = {name: torch.stack([one[name] for one in known]) for name in known[0]}
-    return Examples(to_float(torch.stack(videos)), stacked)
+    return Examples(torch.stack(videos), {name: torch.stack([one[name] for one in known]) for name in known[0]})

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vg_video.data.transforms import to_float
 from vg_video.generator import VideoGenerator
 from vg_video.seeds import seeded
 
@@ -62,7 +63,7 @@ def disentanglement(
     """
     looks, motions = table_size(count, len(generator.classes), len(built_in.classes))
     made = _read(net, crossed(generator, looks, motions, built_in, seed))
-    real = _read(net, (batch.video for batch in built_in.crossed(looks, motions)))
+    real = _read(net, (to_float(batch.video) for batch in built_in.crossed(looks, motions)))
     rows = {}
     for factor in net.factors:
         model = variance_shares(made[factor.name], _turns(motions, generator.classes))

@@ -1,6 +1,7 @@
 """The net of a probe: reads label, looks and motion from clips."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -58,25 +59,28 @@ class ProbeNet(nn.Module):
 
         return {factor.name: self.heads[factor.name](inputs(factor)) for factor in self.factors}
 
-    def measure(self, targets: Iterable[Targets]) -> None:
-        """Take mean and scale of what is measured from batches of examples."""
-        targets = list(targets)
+    def measure(self, targets: Targets) -> None:
+        """Take mean and scale of what is measured from examples."""
         for factor in self._measured():
-            values = torch.cat([batch[factor.name] for batch in targets]).flatten(0, -2).double()
+            values = targets[factor.name].reshape(-1, factor.size).double()
             self.get_buffer(f"mean of {factor.name}").copy_(values.mean(0))
             self.get_buffer(f"scale of {factor.name}").copy_(values.var(0).sum().sqrt().clamp(min=1e-6))
 
     def loss(self, video: Tensor, targets: Targets) -> Tensor:
-        """How wrong the net is: cross entropy of the label, and the mean of that and of squared errors of the rest."""
-        read, losses = self(video), {}
+        """How wrong the net is: the mean over all factors of what each leaves open.
+
+        This is the squared error as a multiple of the variance, or the cross entropy as a multiple of that of guessing;
+        the label counts three times.
+        """
+        read, losses = self(video), []
         for factor in self.factors:
             value = targets[factor.name]
             if factor.names:
-                losses[factor.name] = F.cross_entropy(read[factor.name], value)
+                loss = F.cross_entropy(read[factor.name], value) / math.log(factor.size)
             else:
-                losses[factor.name] = (read[factor.name] - self._scaled(factor, value)).square().sum(-1).mean()
-        mean = torch.stack(list(losses.values())).mean()
-        return mean + losses[LABEL] if LABEL in losses else mean
+                loss = (read[factor.name] - self._scaled(factor, value)).square().sum(-1).mean()
+            losses.append(loss * (3 if factor.name == LABEL else 1))
+        return torch.stack(losses).mean()
 
     @torch.inference_mode()
     def predict(self, video: Tensor) -> dict[str, Tensor]:

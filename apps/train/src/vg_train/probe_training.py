@@ -1,8 +1,7 @@
 """Trains a probe on a built-in set, examines it, and keeps it in a folder for the next model."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from vg_train.probe_net import ProbeNet
 from vg_train.probe_statistics import interval
 
 RECORD, WEIGHTS = "probe.json", "probe.safetensors"
-SCALE_BATCHES = 16  # the first batches, which tell the scales of what is measured
+BATCH = 16  # clips that the net reads at a time when it is examined
 NOISE = 0.1  # largest standard deviation of the noise that is added in training
 
 
@@ -30,7 +29,8 @@ NOISE = 0.1  # largest standard deviation of the noise that is added in training
 class ProbeConfig:
     """How a probe is trained and examined."""
 
-    clips: int = 6400  # to learn from, each met once
+    clips: int = 3000  # to learn from
+    epochs: int = 6  # how often each is met
     examined: int = 600  # clips of other looks that it is examined with
     batch_size: int = 16
     width: int = 16  # channels of the first layer
@@ -38,7 +38,7 @@ class ProbeConfig:
     weight_decay: float = 0.02
 
     def __post_init__(self) -> None:
-        check_positive(self, "clips", "examined", "batch_size", "width", "learning_rate")
+        check_positive(self, "clips", "epochs", "examined", "batch_size", "width", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,26 @@ def load_or_train(folder: Path, cut: Cut, config: ProbeConfig, origin: dict[str,
         return Probe(_loaded(ProbeNet(built_in.factors, config.width), folder / WEIGHTS), known)
     folder.mkdir(parents=True, exist_ok=True)
     net = train(config, built_in)
-    known = examine(net, built_in.batches("held out", config.examined, config.batch_size))
+    known = examine(net, built_in.examples("held out", config.examined))
     write_atomically(folder / WEIGHTS, save({name: value.contiguous() for name, value in net.state_dict().items()}))
     write_json(record, {**learned, "known": known, "provenance": origin})
     return Probe(net, known)
 
 
 def train(config: ProbeConfig, built_in: BuiltIn) -> ProbeNet:
-    """Train a net; each clip is met once, roughened as generated ones may be."""
+    """Train a net, on clips that are roughened as generated ones may be."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = ProbeNet(built_in.factors, config.width)
-    steps = -(-config.clips // config.batch_size)
+    examples = built_in.examples("training", config.clips)
+    net.measure(examples.targets)
+    steps = config.epochs * -(-config.clips // config.batch_size)
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps)
-    examples = built_in.batches("training", config.clips, config.batch_size)
-    first = list(islice(examples, SCALE_BATCHES))
-    net.measure(batch.targets for batch in first)
-    for step, batch in enumerate(track(chain(first, examples), "training the probe", steps, transient=True)):
-        loss = net.loss(roughened(batch.video, seeded(step)), batch.targets)
+    orders = (torch.randperm(config.clips, generator=seeded(epoch)) for epoch in range(config.epochs))
+    batches = chain.from_iterable(examples.batches(config.batch_size, order) for order in orders)
+    for step, (video, targets) in enumerate(track(batches, "training the probe", steps, transient=True)):
+        loss = net.loss(roughened(video, seeded(step)), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -107,21 +108,17 @@ def roughened(video: Tensor, draw: torch.Generator) -> Tensor:
     return torch.where(choice < 1 / 3, blurred, video) + NOISE * strength.square() * noise
 
 
-def examine(net: ProbeNet, batches: Iterator[Examples]) -> dict[str, dict[str, float]]:
+def examine(net: ProbeNet, examples: Examples) -> dict[str, dict[str, float]]:
     """Tell how well a net reads clips.
 
     Returns:
         By the names of factors: of names the share told right (share, and low, high and count as `interval` gives
         them) and `chance`; of measures `r2`, the share of their variance that the net tells.
     """
-    read, true = [], []
-    for batch in batches:
-        read.append(net.predict(batch.video))
-        true.append(batch.targets)
+    read = [net.predict(video) for video, _ in examples.batches(BATCH)]
 
     def score(factor: Factor) -> dict[str, float]:
-        told = torch.cat([values[factor.name] for values in read])
-        wanted = torch.cat([values[factor.name] for values in true])
+        told, wanted = torch.cat([values[factor.name] for values in read]), examples.targets[factor.name]
         if factor.names:
             return interval(int((told.argmax(-1) == wanted).sum()), len(wanted)) | {"chance": 1 / factor.size}
         spread = (wanted - wanted.mean(0)).square().sum()
