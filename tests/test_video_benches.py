@@ -11,7 +11,7 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[1] / "packages" / "vg-layers" / "bench"
 
 
-@pytest.mark.parametrize("name", ["g3an", "imaginator", "mintgan"])
+@pytest.mark.parametrize("name", ["g3an", "imaginator", "mintgan", "synthetic"])
 def test_bench_runs_and_its_forms_compute_the_same(name, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(HARNESS)
     harness = importlib.import_module("harness")

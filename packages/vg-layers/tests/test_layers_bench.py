@@ -10,7 +10,7 @@ import pytest
 import torch
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
-BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in ("__main__", "harness"))
+BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in ("__main__", "harness", "released"))
 CPU = torch.device("cpu")
 
 

@@ -71,6 +71,7 @@ PUBLIC = [
     "sample_frames",
     "sampled_nce",
     "spatio_temporal_fusion",
+    "spectral_norm",
     "temporal_deconv",
     "transposed_conv",
     "upfirdn2d",
