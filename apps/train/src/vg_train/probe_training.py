@@ -101,11 +101,12 @@ def train(config: ProbeConfig, built_in: BuiltIn) -> ProbeNet:
 
 
 def roughened(video: Tensor, draw: torch.Generator) -> Tensor:
-    """Blur a third of the clips (b, 3, t, h, w), and add noise, to each clip of another strength."""
-    blurred = F.avg_pool3d(video, (1, 3, 3), 1, (0, 1, 1), count_include_pad=False)
-    choice, strength = torch.rand(2, len(video), 1, 1, 1, 1, generator=draw)
-    noise = torch.randn(video.shape, generator=draw)
-    return torch.where(choice < 1 / 3, blurred, video) + NOISE * strength.square() * noise
+    """Blur about a third of the clips (b, 3, t, h, w), and add noise, the same to all but of another strength."""
+    chosen, strength = torch.rand(2, len(video), 1, 1, 1, 1, generator=draw)
+    blur = chosen.flatten() < 1 / 3
+    video = video + NOISE * strength.square() * torch.randn(video.shape[1:], generator=draw)
+    video[blur] = F.avg_pool3d(video[blur], (1, 3, 3), 1, (0, 1, 1), count_include_pad=False)
+    return video
 
 
 def examine(net: ProbeNet, examples: Examples) -> dict[str, dict[str, float]]:
