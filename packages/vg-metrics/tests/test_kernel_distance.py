@@ -29,8 +29,28 @@ def test_chunks_change_nothing(rng, monkeypatch):
     x, y = torch.randn(23, 5, generator=rng), torch.randn(31, 5, generator=rng)
     whole = kernel_distance(x, y)
     module = importlib.import_module("vg_metrics.functional.kernel_distance")  # its name is hidden by the function
-    monkeypatch.setattr(module, "CHUNK", 4)
-    torch.testing.assert_close(kernel_distance(x, y), whole, rtol=1e-12, atol=1e-12)
+    for rows in (1, 4, 30):
+        monkeypatch.setattr(module, "rows_per_chunk", lambda columns, rows=rows: rows)
+        torch.testing.assert_close(kernel_distance(x, y), whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("degree", "shift"), [(3, 0.0), (3, 0.7), (1, 0.2), (5, 0.7)])
+def test_all_samples_equal_the_kernels_of_sklearn(degree, shift, rng):
+    """The unbiased estimate from the kernel matrices of sklearn, whose default gamma is 1 / d."""
+    pairwise = pytest.importorskip("sklearn.metrics.pairwise")
+    x, y = torch.randn(70, 33, generator=rng).double(), torch.randn(51, 33, generator=rng).double() + shift
+    xx, yy, xy = (pairwise.polynomial_kernel(a, b, degree=degree, coef0=1) for a, b in ((x, x), (y, y), (x, y)))
+    within = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in (xx, yy)]
+    torch.testing.assert_close(
+        kernel_distance(x, y, degree=degree)[0].item(), sum(within) - 2 * xy.mean(), rtol=1e-10, atol=1e-13
+    )
+
+
+def test_order_and_sides_do_not_matter(rng):
+    x, y = torch.randn(60, 9, generator=rng) + 10, torch.randn(40, 9, generator=rng) + 10.2
+    shuffled = x[torch.randperm(60, generator=rng)], y[torch.randperm(40, generator=rng)]
+    torch.testing.assert_close(kernel_distance(*shuffled), kernel_distance(x, y), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(kernel_distance(y, x), kernel_distance(x, y), rtol=1e-9, atol=1e-9)
 
 
 def test_subsets_are_the_mean_over_drawn_samples(rng):

@@ -23,3 +23,16 @@ def to_features(value: ArrayLike, name: str = "features") -> Tensor:
     if not features.numel():
         raise ValueError(f"{name} has shape {tuple(features.shape)}, wanted at least one row and one column")
     return features
+
+
+def to_feature_sets(x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Two sets of features, (n, d) and (m, d), as `to_features` with one width."""
+    x, y = to_features(x, "x"), to_features(y, "y")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"features of width {x.shape[1]} and {y.shape[1]} cannot be compared")
+    return x, y
+
+
+def rows_per_chunk(columns: int) -> int:
+    """How many rows of a matrix of pairs are held at once: about 64 MiB of float64."""
+    return max(1, 2**23 // columns)

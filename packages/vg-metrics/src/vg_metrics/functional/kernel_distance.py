@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor
 
-from vg_metrics.functional._inputs import ArrayLike, to_features
-
-CHUNK = 1024  # rows of a kernel matrix held at once
+from vg_metrics.functional._inputs import ArrayLike, rows_per_chunk, to_feature_sets
 
 
 def kernel_distance(
@@ -20,6 +18,7 @@ def kernel_distance(
     """Unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^degree.
 
     It needs no covariance, so it is usable with fewer samples than dimensions, where the Frechet distance is biased.
+    Memory does not grow with the number of pairs.
 
     Args:
         x: features of one set, (n, d), n at least 2.
@@ -36,9 +35,7 @@ def kernel_distance(
     Raises:
         ValueError: if widths differ, a value is not finite, or there are too few samples.
     """
-    x, y = to_features(x, "x"), to_features(y, "y")
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(f"features of width {x.shape[1]} and {y.shape[1]} cannot be compared")
+    x, y = to_feature_sets(x, y)
     if subsets is None:
         return _distance(x, y, degree)
     fewest = min(len(x), len(y))
@@ -67,18 +64,34 @@ def _distance(x: Tensor, y: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     n, m = len(x), len(y)
     if min(n, m) < 2:
         raise ValueError(f"the kernel distance wants at least 2 samples a side, found {n} and {m}")
-    self_x = (_row_sums(x, x, degree) - _kernel_diagonal(x, degree)) / (n - 1)
-    self_y = (_row_sums(y, y, degree) - _kernel_diagonal(y, degree)) / (m - 1)
-    cross_x, cross_y = _row_sums(x, y, degree) / m, _row_sums(y, x, degree) / n
+    self_x, self_y = _sums_within(x, degree) / (n - 1), _sums_within(y, degree) / (m - 1)
+    cross_x, cross_y = _sums_between(x, y, degree)
+    cross_x, cross_y = cross_x / m, cross_y / n
     value = self_x.mean() + self_y.mean() - 2 * cross_x.mean()
     variance = 4 * (self_x - cross_x).var() / n + 4 * (self_y - cross_y).var() / m
     return value, variance.sqrt()
 
 
-def _row_sums(x: Tensor, y: Tensor, degree: int) -> Tensor:
-    width = x.shape[1]
-    return torch.cat([((rows @ y.T / width + 1) ** degree).sum(1) for rows in x.split(CHUNK)])
+def _sums_within(x: Tensor, degree: int) -> Tensor:
+    """For each sample its kernel values with all others, summed, (n,); each pair is computed once."""
+    sums, size = x.new_zeros(len(x)), rows_per_chunk(len(x))
+    for start in range(0, len(x), size):
+        kernel = _kernel(x[start : start + size], x[start:], degree)
+        own = kernel[:, : len(kernel)].fill_diagonal_(0)
+        sums[start:] += kernel.sum(0)
+        sums[start : start + size] += kernel.sum(1) - own.sum(1)
+    return sums
 
 
-def _kernel_diagonal(x: Tensor, degree: int) -> Tensor:
-    return (x.square().sum(1) / x.shape[1] + 1) ** degree
+def _sums_between(x: Tensor, y: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """Kernel values with all samples of the other set, summed, for each of x (n,) and of y (m,)."""
+    rows, columns = [], y.new_zeros(len(y))
+    for part in x.split(rows_per_chunk(len(y))):
+        kernel = _kernel(part, y, degree)
+        rows.append(kernel.sum(1))
+        columns += kernel.sum(0)
+    return torch.cat(rows), columns
+
+
+def _kernel(x: Tensor, y: Tensor, degree: int) -> Tensor:
+    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(degree)
