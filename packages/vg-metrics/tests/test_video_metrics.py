@@ -6,7 +6,10 @@ import sys
 import pytest
 import torch
 import vg_metrics
+from vg_metrics.distances import DensityCoverage, InceptionScore, PrecisionRecall
 from vg_metrics.functional import Moments, kernel_distance
+from vg_metrics.functional.coverage import density_coverage, precision_recall
+from vg_metrics.functional.inception_score import inception_score
 from vg_metrics.video import FrechetVideoDistance, KernelVideoDistance
 
 
@@ -56,12 +59,35 @@ def test_kernel_metric_is_the_kernel_distance(rng):
         assert metric.compute() == kernel_distance(real, fake, **options, generator=generator)
 
 
+@pytest.mark.parametrize(("kind", "score"), [(PrecisionRecall, precision_recall), (DensityCoverage, density_coverage)])
+def test_coverage_in_batches_is_that_of_all_features(kind, score, rng):
+    real, fake = two_sets(rng)
+    for options in ({}, {"k": 2}):
+        metric = kind(**options)
+        for side, features in (("real", real), ("fake", fake)):
+            for part in features.split(25):
+                metric.update(part, side)
+        assert metric.compute() == score(real, fake, **options)
+
+
+def test_inception_score_in_batches_is_that_of_all_predictions(rng):
+    logits = 3 * torch.randn(50, 7, generator=rng)
+    for options in ({}, {"splits": 5}, {"probabilities": True}):
+        given = logits.softmax(1) if options.get("probabilities") else logits
+        metric = InceptionScore(**options)
+        for part in given.split(20):
+            metric.update(part)
+        assert metric.compute() == inception_score(given, **options)
+
+
 def test_states_of_two_processes_merge_into_that_of_one(rng):
     """By torchmetrics' own merging, which reduces states as a process group does."""
     real, fake = two_sets(rng)
     for kind, wanted in (
         (lambda: FrechetVideoDistance(6), Moments.of(real).distance(Moments.of(fake))),
         (KernelVideoDistance, kernel_distance(real, fake)),
+        (PrecisionRecall, precision_recall(real, fake)),
+        (DensityCoverage, density_coverage(real, fake)),
     ):
         first, second = kind(), kind()
         first.update(real[::2], "real")
@@ -74,16 +100,20 @@ def test_states_of_two_processes_merge_into_that_of_one(rng):
 
 PROCESS = """
 import sys, torch, torch.distributed as dist
+from vg_metrics.distances import DensityCoverage, InceptionScore, PrecisionRecall
 from vg_metrics.video import FrechetVideoDistance, KernelVideoDistance
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 real, fake = torch.load(f"{folder}/sets.pt", weights_only=True)
 dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-frechet, kernel = FrechetVideoDistance(6), KernelVideoDistance()
-for metric in (frechet, kernel):
+score = InceptionScore()
+score.update(real[rank::2])
+found = [*score.compute()]
+for metric in (FrechetVideoDistance(6), KernelVideoDistance(), PrecisionRecall(), DensityCoverage()):
     metric.update(real[rank::2], "real")
     metric.update(fake[20:] if rank else fake[:20], "fake")
-torch.save([frechet.compute(), *kernel.compute()], f"{folder}/{rank}.pt")
+    found.append(metric.compute())
+torch.save(found, f"{folder}/{rank}.pt")
 dist.destroy_process_group()
 """
 
@@ -94,7 +124,8 @@ def test_two_processes_give_the_score_of_one(rng, tmp_path):
     torch.save(sets, tmp_path / "sets.pt")
     processes = [subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), str(tmp_path)]) for rank in range(2)]
     assert [process.wait(timeout=200) for process in processes] == [0, 0]
-    wanted = [Moments.of(sets[0]).distance(Moments.of(sets[1])), *kernel_distance(*sets)]
+    wanted = [*inception_score(sets[0]), Moments.of(sets[0]).distance(Moments.of(sets[1]))]
+    wanted += [score(*sets) for score in (kernel_distance, precision_recall, density_coverage)]
     for rank in range(2):
         got = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-12)
@@ -125,9 +156,13 @@ def test_features_that_do_not_fit_are_refused(metric, rng):
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_kernel_metric_without_a_side_says_which():
-    with pytest.raises(ValueError, match="no real features"):
-        KernelVideoDistance().compute()
+def test_a_metric_without_a_side_says_which(rng):
+    for metric in (KernelVideoDistance(), PrecisionRecall(), DensityCoverage()):
+        metric.update(two_sets(rng)[0], "real")
+        with pytest.raises(ValueError, match="no fake features"):
+            metric.compute()
+    with pytest.raises(ValueError, match="no predictions"):
+        InceptionScore().compute()
 
 
 def test_the_package_offers_the_classes():
