@@ -1,0 +1,1 @@
+"""What the commands compute: folders and files in, one `Result` out."""
