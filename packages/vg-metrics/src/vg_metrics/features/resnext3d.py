@@ -1,22 +1,14 @@
 """The 3-D ResNeXt-101 of Hara, Kataoka and Satoh (CVPR 2018), the feature network of chapters 3 to 5."""
 
-import pickle
-from collections.abc import Mapping
-from pathlib import Path
-
-import numpy as np
-import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from vg_metrics.features.weights import Source, draw, fit, read_weights, rows
 
 BLOCKS = (3, 4, 23, 3)
 WIDTHS = (128, 256, 512, 1024)  # of the grouped convolution; a block's output is twice as wide
 CARDINALITY = 32
 POOL_WIDTH = 2 * WIDTHS[-1]
-
-Source = str | Path | Mapping[str, Tensor | np.ndarray]
 
 
 class Bottleneck(nn.Module):
@@ -77,31 +69,17 @@ def load(source: Source) -> ResNeXt3D:
     """The network with the weights of a public checkpoint.
 
     Args:
-        source: a .pth file (resnext-101-kinetics.pth: {"state_dict": ..}) or .safetensors file, or a mapping from keys
-            to tensors or arrays; keys may begin with "module.". The number of classes is taken from fc.weight.
+        source: a .pth file (resnext-101-kinetics.pth or resnext-101-kinetics-ucf101_split1.pth: {"state_dict": ..}) or
+            .safetensors file, or a mapping from keys to tensors or arrays; keys may begin with "module.". The number
+            of classes is taken from fc.weight.
     Returns:
         The network in eval mode.
     Raises:
-        ValueError: if the file cannot be read, or a key is missing, unknown or of another shape; all named.
+        ValueError: if the file cannot be read, or a key is missing, unknown or of another shape; the first are named.
         FileNotFoundError: if there is no such file.
     """
-    name = "the mapping" if isinstance(source, Mapping) else str(source)
-    weights = source if isinstance(source, Mapping) else _read(Path(source))
-    state = {key.removeprefix("module."): torch.as_tensor(value) for key, value in weights.items()}
-    if "fc.weight" not in state:
-        raise ValueError(
-            f"{name} holds no ResNeXt-101: key fc.weight is missing (found {', '.join(list(state)[:3])} ..)"
-        )
-    network = _empty(len(state["fc.weight"]))
-    wanted = network.state_dict()
-    state = {k: v for k, v in wanted.items() if k.endswith("num_batches_tracked")} | state  # older than that counter
-    missing, unknown = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
-    shapes = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
-    for fault, keys in (("missing", missing), ("unknown", unknown), ("of another shape", shapes)):
-        if keys:
-            raise ValueError(f"{name} holds no ResNeXt-101: {len(keys)} keys are {fault}, the first is {keys[0]}")
-    network.load_state_dict(state)
-    return network.eval()
+    state = read_weights(source)
+    return fit(lambda: ResNeXt3D(rows(state, "fc.weight", 400)), state, source, "ResNeXt-101")
 
 
 def random_weights(seed: int, classes: int = 400) -> ResNeXt3D:
@@ -111,37 +89,4 @@ def random_weights(seed: int, classes: int = 400) -> ResNeXt3D:
     features stay smooth in the input (other clips are told from more of the same; calibrated normalization made every
     clip equally far from every other).
     """
-    generator = torch.Generator().manual_seed(seed)
-    network = _empty(classes)
-    for module in network.modules():
-        if isinstance(module, nn.Conv3d | nn.Linear):
-            nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
-        elif isinstance(module, nn.BatchNorm3d):
-            module.reset_parameters()
-    nn.init.zeros_(network.fc.bias)
-    return network.eval()
-
-
-def _empty(classes: int) -> ResNeXt3D:
-    """The network with no values yet: nothing is drawn from the global random state."""
-    with torch.device("meta"):
-        network = ResNeXt3D(classes)
-    return network.to_empty(device="cpu")
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    """Tensors of a checkpoint file, by content; nothing in it is run."""
-    try:
-        with path.open("rb") as file:
-            zipped_or_pickled = file.read(4) in (b"PK\x03\x04", b"\x80\x02\x8a\x0a")  # torch.save, new and old
-        if not zipped_or_pickled:
-            return load_file(path)
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{path} is no checkpoint of tensors, .pth or .safetensors ({str(error).splitlines()[0]})"
-        ) from error
-    state = saved.get("state_dict", saved) if isinstance(saved, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no mapping of keys to tensors")
-    return state
+    return draw(lambda: ResNeXt3D(classes), seed, slope=5**0.5)

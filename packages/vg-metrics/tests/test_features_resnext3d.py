@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
-from vg_metrics.features import RANDOM_LABEL, VideoFeatures, video_features
+from vg_metrics.features import RANDOM_LABEL, FeatureNetwork, resnext3d, video_features
 from vg_metrics.features.resnext3d import ResNeXt3D, load, random_weights
 from vg_metrics.features.video import MEAN, prepare
 from vg_metrics.folders import load_clips
@@ -102,13 +102,13 @@ def test_wrong_checkpoints_are_refused_by_name(random_state, tmp_path):
     def changed(**change: torch.Tensor) -> dict[str, torch.Tensor]:
         return random_state | {key.replace("__", "."): value for key, value in change.items()}
 
-    with pytest.raises(ValueError, match=r"1 keys are unknown, the first is layer5.weight"):
+    with pytest.raises(ValueError, match=r"ResNeXt-101, which has 522 keys: 1 unknown \(first layer5.weight\)$"):
         load(changed(layer5__weight=torch.zeros(1)))
-    with pytest.raises(ValueError, match=r"1 keys are missing, the first is bn1.bias"):
+    with pytest.raises(ValueError, match=r"1 missing \(first bn1.bias\)$"):
         load({key: value for key, value in random_state.items() if key != "bn1.bias"})
-    with pytest.raises(ValueError, match=r"1 keys are of another shape, the first is bn1.bias"):
+    with pytest.raises(ValueError, match=r"1 of another shape \(first bn1.bias \(3,\) for \(64,\)\)$"):
         load(changed(bn1__bias=torch.zeros(3)))
-    with pytest.raises(ValueError, match=r"fc.weight is missing \(found encoder"):
+    with pytest.raises(ValueError, match=r"522 missing \(first conv1.weight\), 1 unknown \(first encoder\)$"):
         load({"encoder": torch.zeros(1)})
     with pytest.raises(FileNotFoundError, match="absent"):
         load(tmp_path / "absent.pth")
@@ -132,7 +132,7 @@ def test_no_checkpoint_runs_code(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def random_features() -> VideoFeatures:
+def random_features() -> FeatureNetwork:
     return video_features("random")
 
 
@@ -149,6 +149,7 @@ def test_weights_from_a_file_show_its_checksum_and_layer(random_state, tmp_path,
     pool, logits = (video_features(path, layer=layer) for layer in ("pool", "logits"))
     assert pool.checksum == logits.checksum == hashlib.sha256(path.read_bytes()).hexdigest()
     assert logits.label == "3-D ResNeXt-101, logits, kinetics.safetensors"
+    assert "16 central frames, Pillow bilinear to 112x112" in logits.preprocessing
     video = 2 * torch.rand(1, 3, 16, 24, 24, generator=rng) - 1
     expected = pool(video) @ random_state["fc.weight"].T + random_state["fc.bias"]
     assert expected.shape == (1, logits.width) == (1, 7)
@@ -188,6 +189,16 @@ def test_random_features_tell_real_clips_from_blurred_and_noisy_ones(random_feat
     for name in ("blurred", "noisy"):
         far, far_error = distance[name]
         assert far > 5 * abs(near) and far - near > far_error + error
+
+
+def test_more_frames_than_16_can_enter_the_network(random_features, rng, monkeypatch):
+    monkeypatch.setattr(resnext3d, "random_weights", lambda seed: random_features.module)
+    network = video_features(frames=32)
+    video = torch.randint(256, (1, 3, 33, 12, 12), generator=rng, dtype=torch.uint8)
+    prepared = prepare(video, 32)
+    assert prepared.shape == (1, 3, 32, 112, 112) and "32 central frames" in network.preprocessing
+    with pytest.raises(ValueError, match="31 frames, wanted at least 32"):
+        network(video[:, :, :31])
 
 
 def test_single_clips_of_several_sizes_give_the_features_of_batches(random_features, rng):
