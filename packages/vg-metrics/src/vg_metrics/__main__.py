@@ -25,23 +25,45 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "compare": files.compare_results,
 }
 
+DESCRIPTION = (
+    "Scores of generated video, images and re-identification, under named protocols; each teaches with --help."
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 2 with one line on standard error for what the user can mend."""
     arguments = sys.argv[1:] if arguments is None else arguments
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_, **__: _say("warning", message)
         try:
-            shown = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m vg_metrics", args=arguments)
-            if isinstance(shown, Shown):
-                result = replace(shown.result, command=("python", "-m", "vg_metrics", *arguments))
-                if result.shortfalls:
-                    print(f"warning: {result.title}: {'; '.join(result.shortfalls)}", file=sys.stderr)
-                show(Shown(result, shown.out))
+            _run(arguments)
         except (ValueError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            _say("error", error)
             return 2
+        except KeyboardInterrupt:
+            _say("stopped", "no result was written")
+            return 130
     return 0
+
+
+def _run(arguments: list[str]) -> None:
+    shown = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="python -m vg_metrics",
+        description=DESCRIPTION,
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    if isinstance(shown, Shown):
+        result = replace(shown.result, command=("python", "-m", "vg_metrics", *arguments))
+        if result.shortfalls:
+            _say("warning", f"{result.title}: {'; '.join(result.shortfalls)}")
+        show(Shown(result, shown.out))
+
+
+def _say(kind: str, message: object) -> None:
+    """One line on standard error."""
+    print(f"{kind}: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

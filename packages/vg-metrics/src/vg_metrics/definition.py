@@ -1,5 +1,6 @@
 """What a protocol is: everything that must agree before two scores say the same thing."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from textwrap import fill
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -85,8 +86,8 @@ class Protocol:
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                choices = ", ".join(map(str, get_args(hint)))
-                raise ValueError(f"protocol {self.name}: {name} is {getattr(self, name)!r}, wanted one of {choices}")
+                wanted = ", ".join(map(str, get_args(hint)))
+                raise ValueError(f"protocol {self.name}: {name} is {getattr(self, name)!r}, wanted one of {wanted}")
         takes = INPUTS[self.network]
         for name, choices in (("layer", takes.layers), ("resize", takes.resizes)):
             if getattr(self, name) not in choices:
@@ -134,7 +135,7 @@ class Protocol:
         each = f"{self.generated:,}" if self.generated else f"{self.per_real} for each real one"
         return f"{self.repeats} times {each}" if self.repeats > 1 else each
 
-    def shortfalls(self, counts: dict[str, int], *, random_weights: bool, lossless: bool | None) -> tuple[str, ...]:
+    def shortfalls(self, counts: Mapping[str, int], *, random_weights: bool, lossless: bool | None) -> tuple[str, ...]:
         """Where a measurement falls short of the protocol, in words; empty for a complete one.
 
         Args:

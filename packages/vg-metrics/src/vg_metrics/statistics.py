@@ -97,8 +97,8 @@ class Statistics:
 
     Attributes:
         features: of the samples.
-        motion: motion maps of the samples (see `motion_map`), of clips only.
-        energy: mean motion energy, grey levels of 255, of clips only.
+        motion: motion maps of the samples at 64x64 (see `motion_map`), of clips only.
+        energy: mean motion energy at 64x64, grey levels of 255, of clips only.
         origin: what they depend on.
     """
 

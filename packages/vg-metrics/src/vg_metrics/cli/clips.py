@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from tyro.conf import OmitArgPrefixes
 
-from vg_metrics.cli.output import Argument, Plain, Shown, watch
+from vg_metrics.cli.output import Argument, Shown, watch
 
 Preset = Literal["wang", "skimage"]
 Picture = Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")]
@@ -110,7 +111,7 @@ def flow(
     regions: Literal[4, 8] = 4,
     radius: float | None = None,
     frames: int | None = 16,
-    masks: Plain[Masks] = Masks(),
+    masks: OmitArgPrefixes[Masks] = Masks(),
     skip_corrupt: bool = False,
     device: str = "cpu",
     picture: Picture = None,
@@ -140,11 +141,12 @@ def flow(
     """
     from vg_metrics import plots
     from vg_metrics.commands import motion
+    from vg_metrics.commands.sets import check_device
     from vg_metrics.flow import optical_flow
     from vg_metrics.folders import load_clips
 
+    method = optical_flow(estimator, device=check_device(device))
     mask = motion.open_mask(masks.part, masks.label_maps, masks.face_parser, frames, device)
-    method = optical_flow(estimator, device=device)
     sets = [
         motion.FlowClips(load_clips(path), method, frames, mask, skip_corrupt) for path in (folder, changed) if path
     ]

@@ -15,7 +15,6 @@ from rich.text import Text
 from vg_metrics.result import Result
 
 Argument = tyro.conf.Positional[Path]
-Plain = tyro.conf.OmitArgPrefixes
 ERRORS = Console(stderr=True)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from tyro.conf import OmitArgPrefixes
 
-from vg_metrics.cli.output import Argument, Plain, Shown, watch
+from vg_metrics.cli.output import Argument, Shown, watch
 from vg_metrics.definition import Protocol, Score
 from vg_metrics.protocol import find_protocol
 
@@ -40,7 +41,7 @@ class Options:
 
 
 def video_fid(
-    real: Argument, fake: Argument, /, options: Plain[Options] = Options(), save_stats: SavedTo = None
+    real: Argument, fake: Argument, /, options: OmitArgPrefixes[Options] = Options(), save_stats: SavedTo = None
 ) -> Shown:
     """Frechet video distance of two sets of clips, with kernel distance and motion beside it.
 
@@ -64,7 +65,7 @@ def fid(
     real: Argument,
     fake: Argument,
     /,
-    options: Plain[Options] = Options(protocol="fid_cleanfid_like", batch_size=32),
+    options: OmitArgPrefixes[Options] = Options(protocol="fid_cleanfid_like", batch_size=32),
     save_stats: SavedTo = None,
 ) -> Shown:
     """Frechet distance of two folders of single pictures.
@@ -86,7 +87,7 @@ def kvd(
     real: Argument,
     fake: Argument,
     /,
-    options: Plain[Options] = Options(),
+    options: OmitArgPrefixes[Options] = Options(),
     subsets: int | None = None,
     subset_size: int = 1000,
     save_stats: SavedTo = None,
@@ -114,7 +115,7 @@ def kvd(
     return Shown(distances.kernel(first, second, protocol, subsets=subsets, subset_size=subset_size), options.out)
 
 
-def inception(fake: Argument, /, options: Plain[Options] = Options(protocol="thesis_ch4_is")) -> Shown:
+def inception(fake: Argument, /, options: OmitArgPrefixes[Options] = Options(protocol="thesis_ch4_is")) -> Shown:
     """Inception score of generated clips, from the class logits of a network that saw the same data.
 
     python -m vg_metrics is fake --features resnext-101-kinetics-ucf101_split1.pth

@@ -131,7 +131,7 @@ def _result(
 ) -> Result:
     """The values with all that they depend on, and where the protocol wanted more."""
     origins = {name: side.origin for name, side in sides.items()}
-    counts = {name: side.features.count for name, side in sides.items()}
+    counts: dict[str, int] = {name: side.features.count for name, side in sides.items()}
     known = next((origin for origin in origins.values() if origin.protocol), origins["fake"])
     shortfalls = protocol.shortfalls(
         counts, random_weights=known.label == RANDOM_LABEL, lossless=origins["fake"].lossless

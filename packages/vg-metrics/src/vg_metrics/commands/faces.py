@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vg_metrics.commands.pairs import content_of, unreadable
-from vg_metrics.commands.sets import Watch
+from vg_metrics.commands.sets import Watch, check_device, unwatched
 from vg_metrics.features.base import file_digest
 from vg_metrics.features.preprocess import pillow_bilinear
 from vg_metrics.features.weights import load_torchscript
@@ -23,12 +23,12 @@ class FaceNetwork:
         side: pixels that it wants; frames are resized as Pillow does it.
         device: where it runs.
     Raises:
-        ValueError: if the file is no TorchScript.
+        ValueError: if the file is no TorchScript, or the device cannot be used.
         FileNotFoundError: if there is no such file.
     """
 
     def __init__(self, path: Path, side: int, device: str = "cpu") -> None:
-        self.module = load_torchscript(path).to(device)
+        self.module = load_torchscript(path).to(check_device(device))
         self.side, self.device = side, device
         self.label, self.checksum = f"{path.name}, {side}x{side}", file_digest(path)
 
@@ -45,7 +45,7 @@ def content(
     *,
     inputs: Path | None = None,
     squared: bool = False,
-    watch: Watch,
+    watch: Watch = unwatched,
     skip_corrupt: bool = False,
 ) -> Result:
     """ACD-C of generated clips, and ACD-I where the pictures are given that they were made from (table 3.5).

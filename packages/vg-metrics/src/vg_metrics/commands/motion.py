@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vg_metrics.codec import ShortClipError
-from vg_metrics.commands.sets import Watch
+from vg_metrics.commands.sets import Watch, unwatched
 from vg_metrics.face_parsing import face_parser as load_parser
 from vg_metrics.flow import OpticalFlow
 from vg_metrics.folders import Clips, fingerprint
@@ -43,6 +43,10 @@ class FlowClips:
     skip_corrupt: bool = False
     contents: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.frames is not None and self.frames < 2:
+            raise ValueError(f"frames is {self.frames}, wanted at least 2")
 
     def read(self, index: int) -> Tensor | None:
         """Clip (1, 3, t, h, w), bytes; None if it is left out."""
@@ -95,7 +99,7 @@ def motion(
     radius: float | None = None,
     regions: int = 4,
     part: str = "all",
-    watch: Watch,
+    watch: Watch = unwatched,
 ) -> Result:
     """Motion phi_i in the regions of the color wheel, total motion Phi and the share of moving pixels (eq. 5.6, 5.7).
 

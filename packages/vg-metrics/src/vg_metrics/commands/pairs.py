@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from vg_metrics.commands.sets import Watch
+from vg_metrics.commands.sets import Watch, unwatched
 from vg_metrics.folders import Clips, Source, fingerprint, load_clips, load_pictures
 from vg_metrics.functional.image import Preset, psnr, ssim, ssim_diversity
 from vg_metrics.result import Result
@@ -13,7 +13,7 @@ from vg_metrics.result import Result
 LEVELS = 255
 
 
-def paired(a: Path, b: Path, preset: Preset, *, watch: Watch, skip_corrupt: bool = False) -> Result:
+def paired(a: Path, b: Path, preset: Preset, *, watch: Watch = unwatched, skip_corrupt: bool = False) -> Result:
     """SSIM and PSNR of clips of the same names in two folders: mean over frames, then over clips (table 3.4).
 
     Raises:
@@ -52,7 +52,7 @@ def paired(a: Path, b: Path, preset: Preset, *, watch: Watch, skip_corrupt: bool
     )
 
 
-def diversity(folder: Path, preset: Preset, *, pairs: int | None = 10, watch: Watch) -> Result:
+def diversity(folder: Path, preset: Preset, *, pairs: int | None = 10, watch: Watch = unwatched) -> Result:
     """The "SSIM diversity" of pictures of persons, by pairs of the same identity (table 6.4).
 
     Args:

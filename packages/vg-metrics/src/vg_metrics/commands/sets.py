@@ -30,6 +30,20 @@ Side = Literal["real", "fake"]
 Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]  # shows progress: (items, description, total) -> the items
 
 
+def unwatched(items: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+    """The items, without showing anything."""
+    return items
+
+
+def check_device(device: str) -> str:
+    """The device; ValueError if torch cannot use it here."""
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device {device} cannot be used ({str(error).splitlines()[0]})") from error
+    return device
+
+
 class Samples:
     """The samples of a folder as a protocol takes them, each read when its turn comes; iterate once.
 
@@ -118,12 +132,14 @@ def fit(clip: Tensor, protocol: Protocol) -> Tensor:
     return pillow_bilinear(clip.transpose(0, 1), side).byte().transpose(0, 1)
 
 
-def measure(samples: Samples, network: FeatureNetwork, *, batch_size: int = 8, watch: Watch) -> Statistics:
+def measure(samples: Samples, network: FeatureNetwork, *, batch_size: int = 8, watch: Watch = unwatched) -> Statistics:
     """Features of the samples, which are read and prepared while the network runs, and motion if they are clips.
 
     Raises:
         ValueError: as iterating the samples and `FeatureNetwork.extract`, or if a feature is not finite.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, wanted at least 1")
     maps, energies = [], []
 
     def observed() -> Iterator[Tensor]:
@@ -168,9 +184,10 @@ def open_network(
         seed: of random weights.
         device: where it runs.
     Raises:
-        ValueError: if a file holds something else.
+        ValueError: if a file holds something else, or the device cannot be used.
         FileNotFoundError: if there is no such file.
     """
+    check_device(device)
     layer: Any = protocol.layer  # each network checks its own
     if protocol.network == "resnext3d-101":
         return video_features(features, layer=layer, frames=protocol.frames, seed=seed, device=device)
