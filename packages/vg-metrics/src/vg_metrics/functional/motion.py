@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-LEVELS = 255  # grey levels from black to white
+LEVELS = 255  # gray levels from black to white
 
 
 def motion_energy(video: Tensor) -> Tensor:
@@ -12,7 +12,7 @@ def motion_energy(video: Tensor) -> Tensor:
     Args:
         video: (b, c, t, h, w), bytes, or floats in [-1, 1]; at least two frames.
     Returns:
-        Grey levels of 0..255, (b,): bytes as they are, [-1, 1] times 127.5; 0 for frozen clips.
+        Gray levels of 0..255, (b,): bytes as they are, [-1, 1] times 127.5; 0 for frozen clips.
     Raises:
         ValueError: if there are fewer than two frames or five axes are not given.
     """
