@@ -81,10 +81,10 @@ class Samples:
         """Clips (3, t, h, w), or pictures (3, h, w), bytes; ValueError for damaged ones, or if none can be used."""
         for source in random.Random(SEED).sample(self.clips.sources, len(self.clips)):
             for clip in self._cut(source):
-                if len(self.names) == self.most:
-                    return
                 self.names.append(source.name)
                 yield clip
+                if len(self.names) == self.most:
+                    return
         if not self.names:
             raise ValueError(f"{self.clips.root}: nothing in it can be used, first {self.skipped[0]}")
 
