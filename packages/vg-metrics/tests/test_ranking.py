@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vg_metrics.functional import reid_ranking
+from torch.utils._python_dispatch import TorchDispatchMode
+from vg_metrics.functional.ranking import reid_ranking, reid_ranking_from_features
 
 
 def slow_ranking(distances, query_ids, gallery_ids, query_cams, gallery_cams, trapezoid=False):
@@ -94,6 +95,106 @@ def test_values_of_public_evaluations_are_met(name, fixtures: Path):
     for source in ("fastreid", "openunreid", "gcl"):
         assert got.map == pytest.approx(float(data[f"map_{source}"]), abs=1e-8)
     assert got.minp == pytest.approx(float(data["inp_fastreid"].mean()), abs=1e-9)
+
+
+def features_problem(rng: torch.Generator, queries: int, gallery: int):
+    """Small whole numbers, so that distances are exact and often equal."""
+
+    def draw(high, *size):
+        return torch.randint(high, size, generator=rng)
+
+    x, y = draw(3, queries, 4).float() + 1, draw(3, gallery, 4).float() + 1
+    return x, y, draw(6, queries), draw(6, gallery), draw(3, queries), draw(3, gallery)
+
+
+def test_euclidean_ranking_of_features_is_that_of_their_distances(rng, monkeypatch):
+    monkeypatch.setattr("vg_metrics.functional.ranking.CHUNK", 150)
+    x, y, *labels = features_problem(rng, 23, 61)
+    distances = (x[:, None] - y).square().sum(2)
+    aps, cmc, inps, skipped = slow_ranking(distances.tolist(), *(label.tolist() for label in labels))
+    got = reid_ranking_from_features(x, y, *labels, distance="euclidean")
+    np.testing.assert_allclose(got.ap, aps, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(got.cmc[: len(cmc)], cmc, rtol=0, atol=1e-9)
+    assert got.minp == pytest.approx(np.mean(inps), abs=1e-9)
+    assert got.skipped == skipped
+
+
+def test_cosine_ranking_of_features_is_that_of_their_distances_at_any_length(rng):
+    x, y = torch.randn(19, 7, generator=rng).double(), torch.randn(50, 7, generator=rng).double()
+    labels = [torch.randint(high, (n,), generator=rng) for high in (5, 3) for n in (19, 50)]
+    x, y = x * torch.rand(19, 1, generator=rng) * 9, y * torch.rand(50, 1, generator=rng) * 9
+    wanted = reid_ranking(1 - torch.cosine_similarity(x[:, None], y, dim=2), *labels, trapezoid=True)
+    got = reid_ranking_from_features(x, y, *labels, trapezoid=True)
+    torch.testing.assert_close(got.ap, wanted.ap)
+    torch.testing.assert_close(got.cmc, wanted.cmc)
+    mixed = reid_ranking_from_features(x.numpy(), y.float().numpy(), *labels, trapezoid=True)
+    assert mixed.map == pytest.approx(got.map, abs=1e-3)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers the number of values in the largest tensor that was made."""
+
+    values = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.values = max(self.values, result.untyped_storage().nbytes() // result.element_size())
+        return result
+
+
+def test_features_are_ranked_without_a_matrix_of_their_distances(rng, monkeypatch):
+    monkeypatch.setattr("vg_metrics.functional.ranking.CHUNK", 3000)
+    x, y, *labels = features_problem(rng, 40, 1000)
+    with LargestTensor() as largest:
+        reid_ranking_from_features(x, y, *labels)
+    assert 3000 <= largest.values <= y.numel()  # rather than 40000
+
+
+def test_features_of_public_evaluations_give_their_values(fixtures: Path):
+    data = np.load(fixtures / "reid_eval" / "ranking_plain.npz")
+    features = (data[key].astype(np.float64) for key in ("qf", "gf"))
+    labels = (data[key] for key in ("q_pids", "g_pids", "q_cams", "g_cams"))
+    got = reid_ranking_from_features(*features, *labels, distance="euclidean")
+    np.testing.assert_allclose(got.ap, data["ap_fastreid"], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(got.cmc[:50], data["cmc_gcl"], rtol=0, atol=1e-9)
+
+
+def test_distances_of_half_precision_are_ranked_with_their_ties(rng):
+    distances, *labels = problem(rng, 12, 40, 5, 3, 6)
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        torch.testing.assert_close(reid_ranking(distances.to(dtype), *labels).ap, reid_ranking(distances, *labels).ap)
+
+
+def test_given_distances_stay_as_they_are(rng):
+    distances, *labels = problem(rng, 12, 40, 5, 3, 6)
+    before = distances.clone()
+    reid_ranking(distances, *labels)
+    assert torch.equal(distances, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gallery": torch.tensor([[0.0, torch.nan], [1, 1]])}, "gallery holds values that are not finite"),
+        ({"query": torch.tensor([[torch.inf, 0.0]])}, "query holds values that are not finite"),
+        ({"query": torch.ones(1, 3)}, "width 3 and 2 cannot be compared"),
+        ({"query": torch.ones(2)}, r"query has shape \(2,\), wanted two axes"),
+        ({"gallery_ids": [1]}, r"gallery_ids has shape \(1,\), wanted \(2,\)"),
+        ({"distance": "dot"}, "distance is 'dot', wanted 'cosine' or 'euclidean'"),
+    ],
+)
+def test_features_that_cannot_be_ranked_are_refused(change, message):
+    arguments = {
+        "query": torch.ones(1, 2),
+        "gallery": torch.eye(2),
+        "query_ids": [1],
+        "gallery_ids": [1, 2],
+        "query_cams": [0],
+        "gallery_cams": [1, 1],
+    }
+    with pytest.raises(ValueError, match=message):
+        reid_ranking_from_features(**(arguments | change))
 
 
 @pytest.mark.parametrize(
