@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
-from vg_metrics.functional import psnr, ssim
-from vg_metrics.functional.image import PSNR_CAP
+from vg_metrics.functional.image import PSNR_CAP, psnr, ssim, ssim_diversity, video_psnr, video_ssim
 
 
 def frames(rng: torch.Generator, n: int, c: int, h: int, w: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,11 +54,17 @@ def test_wang_preset_equals_torchmetrics_away_from_its_padding(rng):
     torch.testing.assert_close(ssim(a, b, data_range=1.0), inside, rtol=1e-9, atol=1e-9)
 
 
-def test_skimage_preset_equals_skimage(rng):
+@pytest.mark.parametrize(
+    ("preset", "options"),
+    [("skimage", {}), ("wang", {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False})],
+)
+def test_presets_equal_skimage(preset, options, rng):
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed")
     a, b = ((x[0] * 255).byte() for x in frames(rng, 1, 3, 20, 31))
-    outside = metrics.structural_similarity(a.numpy(), b.numpy(), channel_axis=0, data_range=255)
-    assert ssim(a[None], b[None], data_range=255, preset="skimage").item() == pytest.approx(outside, abs=1e-9)
+    outside = metrics.structural_similarity(a.numpy(), b.numpy(), channel_axis=0, data_range=255, **options)
+    assert ssim(a[None], b[None], data_range=255, preset=preset).item() == pytest.approx(outside, abs=1e-9)
+    decibel = metrics.peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=255)
+    assert psnr(a[None], b[None], data_range=255).item() == pytest.approx(decibel, abs=1e-9)
 
 
 def test_psnr_is_the_mean_error_in_decibel(rng):
@@ -96,6 +101,48 @@ def test_values_of_the_reference_are_met(fixtures: Path):
     assert pooled.item() == pytest.approx(float(data["psnr_batch"]), abs=1e-4)
 
 
+def test_a_video_has_the_mean_of_its_frames(rng):
+    a, b = (x.unflatten(0, (2, 4)).transpose(1, 2) for x in frames(rng, 8, 3, 12, 15))  # (2, 3, 4, 12, 15)
+    slow = [
+        [f(a[i, :, t][None], b[i, :, t][None], data_range=1) for t in range(4)] for f in (ssim, psnr) for i in (0, 1)
+    ]
+    wanted = torch.tensor(slow).double().mean(1)
+    torch.testing.assert_close(video_ssim(a, b, data_range=1), wanted[:2], rtol=1e-6, atol=0)
+    torch.testing.assert_close(video_psnr(a, b, data_range=1), wanted[2:], rtol=1e-6, atol=0)
+    assert not torch.equal(video_ssim(a, b, data_range=1, preset="skimage"), video_ssim(a, b, data_range=1))
+
+
+def test_ssim_diversity_is_the_mean_over_persons_of_their_pairs(rng):
+    images, _ = frames(rng, 9, 3, 12, 13)
+    persons = [4, 7, 4, 2, 7, 4, 9, 7, 4]
+    means = []
+    for person in (4, 7):
+        own = [i for i, p in enumerate(persons) if p == person]
+        scores = [ssim(images[[i]], images[[j]], data_range=1).item() for i in own for j in own if i < j]
+        means.append(sum(scores) / len(scores))
+    got = ssim_diversity(images, torch.tensor(persons), data_range=1, pairs=None)
+    assert got.value == pytest.approx(sum(means) / 2)
+    assert got.standard_error == pytest.approx(abs(means[0] - means[1]) / 2)
+    assert (got.pairs, got.identities, got.skipped) == (6 + 3, 2, [2, 9])
+
+
+def test_pairs_of_a_person_are_drawn_by_the_seed(rng):
+    images, _ = frames(rng, 12, 1, 12, 12)
+    persons = torch.arange(12) % 2  # 15 pairs each
+    first, again = (ssim_diversity(images, persons, data_range=1, pairs=4) for _ in range(2))
+    other = ssim_diversity(images, persons, data_range=1, pairs=4, generator=torch.Generator().manual_seed(1))
+    assert first == again != other and first.pairs == 8
+    whole = ssim_diversity(images, persons, data_range=1, pairs=None)
+    assert whole == ssim_diversity(images, persons, data_range=1, pairs=15) and whole.pairs == 30
+
+
+def test_the_same_image_again_and_again_is_called_most_diverse(rng):
+    """The caveat of 6.4.4, kept as it is."""
+    image = torch.rand(1, 3, 12, 12, generator=rng)
+    got = ssim_diversity(image.expand(4, -1, -1, -1), torch.zeros(4), data_range=1)
+    assert got.value == pytest.approx(1) and math.isnan(got.standard_error)
+
+
 def test_what_is_no_pair_of_frames_is_refused():
     a = torch.zeros(1, 3, 8, 8)
     with pytest.raises(ValueError, match="no pairs"):
@@ -108,3 +155,11 @@ def test_what_is_no_pair_of_frames_is_refused():
         ssim(a, a, data_range=1, preset="tf")
     with pytest.raises(ValueError, match="wanted 4 axes"):
         psnr(a[0], a[0], data_range=1)
+    with pytest.raises(ValueError, match=r"wanted \(b, c, t, h, w\) twice"):
+        video_ssim(a, a, data_range=1)
+    with pytest.raises(ValueError, match=r"identities have shape \(2,\), wanted \(1,\)"):
+        ssim_diversity(a, torch.zeros(2), data_range=1)
+    with pytest.raises(ValueError, match="none of 1 identities has two images"):
+        ssim_diversity(a, torch.zeros(1), data_range=1)
+    with pytest.raises(ValueError, match="pairs are 0"):
+        ssim_diversity(a, torch.zeros(1), data_range=1, pairs=0)
