@@ -19,7 +19,7 @@ def tiny(classes: tuple[str, ...] = ()) -> G3ANConfig:
         ),
         video_discriminator=VideoDiscriminatorConfig(width=16, norm="none"),
         image_discriminator=ImageDiscriminatorConfig(width=16, norm="none"),
-        steps=1900,
+        steps=1700,
         batch_size=4,
         learning_rate=1e-3,
         final_rate=0.1,
