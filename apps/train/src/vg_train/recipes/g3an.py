@@ -3,7 +3,7 @@
 tiny
     command   vg-train fit g3an --data videos --preset tiny
     time      eight minutes on two CPU cores
-    result    36 clips of Weizmann: persons before the wall who wave with one or both arms; bends blurred
+    result    36 clips of Weizmann: blurred persons in several postures, who move; more steps make them sharper
 thesis
     command   vg-train fit g3an --data videos
     time      60,000 steps of 96 clips: days on a GPU
