@@ -18,7 +18,7 @@ def test_bench_runs_and_its_forms_compute_the_same(name, monkeypatch, tmp_path):
     monkeypatch.setattr(harness, "SAMPLE_SECONDS", 0)
     monkeypatch.setattr(harness, "UNIT", 64)
     monkeypatch.setenv("KINETO_LOG_LEVEL", "9")
-    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny", "--repeats", "7", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
     runpy.run_path(str(HARNESS), run_name="__main__")
     rows = json.loads((tmp_path / f"video-{name}-cpu-float32.json").read_text())["rows"]
     assert rows

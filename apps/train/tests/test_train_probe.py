@@ -11,14 +11,14 @@ import torch
 from scipy.stats import binomtest
 from torch import nn
 from torch.nn import functional as F
-from vg_train.probe import ProbeModel, command, measure
-from vg_train.probe_clips import BuiltIn, Cut, seen
-from vg_train.probe_disentanglement import appearance_inputs, crossed, disentanglement, table_size
-from vg_train.probe_factors import LABEL, Window, targets
-from vg_train.probe_net import ProbeNet
-from vg_train.probe_obedience import obedience
-from vg_train.probe_statistics import variance_shares, wilson
-from vg_train.probe_training import Probe, ProbeConfig, load_or_train
+from vg_train.probe.clips import BuiltIn, Cut, seen
+from vg_train.probe.command import ProbeModel, command, measure
+from vg_train.probe.disentanglement import appearance_inputs, crossed, disentanglement, table_size
+from vg_train.probe.factors import LABEL, Window, targets
+from vg_train.probe.net import ProbeNet
+from vg_train.probe.obedience import obedience
+from vg_train.probe.statistics import variance_shares, wilson
+from vg_train.probe.training import Probe, ProbeConfig, load_or_train
 from vg_video import g3an, imaginator, mintgan, mocogan, tgan, vgan
 from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot
 from vg_video.data.transforms import to_float

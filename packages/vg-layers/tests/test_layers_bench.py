@@ -29,7 +29,7 @@ def harness(monkeypatch):
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_bench_runs_and_its_forms_compute_the_same(name, harness, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny", "--repeats", "7", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["bench", name, "--tiny", "--repeats", "1", "--out", str(tmp_path)])
     monkeypatch.setenv("KINETO_LOG_LEVEL", "9")
     runpy.run_path(str(BENCH), run_name="__main__")
     saved = json.loads((tmp_path / f"layers-{name}-cpu-float32.json").read_text())

@@ -95,7 +95,7 @@ def _model_command(word: str) -> Command | None:
         case "compare":
             from vg_train.compare import command
         case "probe":
-            from vg_train.probe import command
+            from vg_train.probe.command import command
         case "check":
             from vg_train.check import command
         case "demo":

@@ -8,13 +8,6 @@ from vg_layers.ops.factorized_attention import Along, factorized_attention
 from vg_layers.spectral import spectral_norm as spectrally_normalized
 
 
-class _Pointwise(nn.Conv3d):
-    """1x1x1 convolution as one matrix product with channels as the last axis, several times faster on a CPU."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.movedim(1, -1), self.weight.flatten(1), self.bias).movedim(-1, 1)
-
-
 class _SelfAttention(nn.Module):
     """What T-SA and S-SA share; they differ in where a position looks."""
 
@@ -28,22 +21,30 @@ class _SelfAttention(nn.Module):
         if channels % reduction:
             raise ValueError(f"channels={channels} is not a multiple of reduction={reduction}")
         self.official_reshape = official_reshape
-        self.key = _Pointwise(channels, channels // reduction, 1)  # f
-        self.query = _Pointwise(channels, channels // reduction, 1)  # g
-        self.value = _Pointwise(channels, channels, 1)  # h
+        self.key = nn.Conv3d(channels, channels // reduction, 1)  # f
+        self.query = nn.Conv3d(channels, channels // reduction, 1)  # g
+        self.value = nn.Conv3d(channels, channels, 1)  # h
         self.gamma = nn.Parameter(torch.zeros(()))  # starts as the identity
         if spectral_norm:
             for projection in (self.key, self.query, self.value):
                 spectrally_normalized(projection)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (b, c, t, h, w) to the same shape, in channels_last_3d memory."""
+        """Map (b, c, t, h, w) to the same shape, in channels_last_3d memory.
+
+        As y is linear in the values, gamma y is found by multiplying their weights, which is no pass over the map.
+        """
         x = x.contiguous(memory_format=torch.channels_last_3d)
-        y = factorized_attention(self.query(x), self.key(x), self.value(x), along=self.along)
+        weights, biases = zip(
+            *((layer.weight, layer.bias) for layer in (self.query, self.key, self.value)), strict=True
+        )
+        query, key = _projected(x, torch.cat(weights[:2]), torch.cat(biases[:2])).chunk(2, dim=1)
+        value = _projected(x, self.gamma * weights[2], self.gamma * biases[2])
+        y = factorized_attention(query, key, value, along=self.along)
         if self.official_reshape:
             b, c, t, h, w = x.shape
             y = y.permute(self.memory).reshape(b, h, w, c, t).permute(0, 3, 4, 1, 2)
-        return torch.addcmul(x, self.gamma, y)  # x + gamma y of eq. 4.2 and eq. 4.4, in one pass
+        return x + y  # x + gamma y of eq. 4.2 and eq. 4.4
 
 
 class TemporalAttention(_SelfAttention):
@@ -104,3 +105,8 @@ class FactorizedAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend along time, then over each frame of x, (b, c, t, h, w)."""
         return self.ssa(self.tsa(x))
+
+
+def _projected(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """1x1x1 convolution as one matrix product with channels as the last axis, several times faster on a CPU."""
+    return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)

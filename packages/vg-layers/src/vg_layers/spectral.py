@@ -1,6 +1,6 @@
 """Spectral norm and singular value clipping: two ways to keep a network from growing steep."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,26 @@ def _clipped(matrix: Tensor) -> Tensor:
     return wide if wide.shape == matrix.shape else wide.mT
 
 
+class _Divided(torch.autograd.Function):
+    """weight / norm with norm = sum of weight u v, whose derivative in the weight is u v.
+
+    Its gradient is found in three passes over the weight, none of which writes u v out.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, norm: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, norm, u, v)
+        return weight * norm.reciprocal()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        weight, norm, u, v = ctx.saved_tensors
+        if torch.is_grad_enabled():  # it will be differentiated again, and the norm with it
+            norm = (weight * u * v).sum()
+        along = torch.dot(grad.flatten(), weight.flatten()) / norm
+        return torch.addcmul(grad, along * u, v, value=-1).mul_(norm.reciprocal()), None, None, None
+
+
 class _SpectralNorm(nn.Module):
     """Keeps singular vectors of the weight as a matrix, of output channels by the rest."""
 
@@ -88,10 +108,16 @@ class _SpectralNorm(nn.Module):
             if self.training:
                 self._iterate(matrix)
             u, v = self._u.clone(), self._v.clone()  # the next forward changes them; this one's backward needs these
-            return weight * torch.dot(u, matrix @ v).reciprocal()
+            return _Divided.apply(weight, torch.mv(matrix.detach(), v).dot(u), *self._vectors(weight, u, v))
 
     def _matrix(self, weight: Tensor) -> Tensor:
         return (weight.transpose(0, 1) if self.transposed else weight).flatten(1)
+
+    def _vectors(self, weight: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """u and v with the axes of the weight: their product has its shape."""
+        out = 1 if self.transposed else 0
+        rest = [1 if axis == out else size for axis, size in enumerate(weight.shape)]
+        return u.view([-1 if axis == out else 1 for axis in range(weight.ndim)]), v.view(rest)
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:

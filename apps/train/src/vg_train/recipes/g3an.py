@@ -2,8 +2,8 @@
 
 tiny
     command   vg-train fit g3an --data videos --preset tiny
-    time      a quarter of an hour on two CPU cores
-    result    36 clips of Weizmann, 13 minutes: persons before the wall who wave with one or both arms; bends blurred
+    time      eight minutes on two CPU cores
+    result    36 clips of Weizmann: blurred persons in several postures, who move; more steps make them sharper
 thesis
     command   vg-train fit g3an --data videos
     time      60,000 steps of 96 clips: days on a GPU
@@ -29,7 +29,7 @@ def thesis() -> Recipe[g3an.G3ANConfig]:
 
 
 def tiny() -> Recipe[g3an.G3ANConfig]:
-    """A run for two cores and a quarter of an hour."""
+    """A run for two cores and eight minutes."""
     keep = Keeping(sample_every=400, score_every=400)
     return Recipe(config=g3an.tiny(), clips=ClipConfig(steps=(1, 2), flip=True), keep=keep)
 

@@ -1,1 +1,1 @@
-"""Videos on disk become clips: reading and writing, folders, random clips, the decoded cache, built-in figures."""
+"""Videos on disk become clips: files, folders, datasets, random clips, the decoded cache, built-in sets."""

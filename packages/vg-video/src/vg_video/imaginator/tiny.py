@@ -26,7 +26,7 @@ def tiny(classes: tuple[str, ...] = ()) -> ImaGINatorConfig:
         ),
         video_discriminator=VideoDiscriminatorConfig(width=16, norm="none"),
         image_discriminator=ImageDiscriminatorConfig(width=16, norm="none"),
-        steps=1600,
+        steps=1400,
         batch_size=4,
         learning_rate=1e-3,
         discriminator_learning_rate=1e-3,

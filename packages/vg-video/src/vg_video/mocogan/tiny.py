@@ -17,7 +17,7 @@ def tiny(classes: Sequence[str] = ()) -> MoCoGANConfig:
         generator=GeneratorConfig(widths=(128, 64, 32, 16)),
         video_discriminator=VideoDiscriminatorConfig(width=16, norm="none"),
         image_discriminator=ImageDiscriminatorConfig(width=16, patch=False, norm="none"),
-        steps=2000,
+        steps=1700,
         batch_size=4,
         learning_rate=1e-3,
         final_rate=0.1,

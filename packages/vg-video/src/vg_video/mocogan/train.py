@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from vg_layers import Step
 
+from vg_video.first_frame import first_frame_loss
 from vg_video.mocogan.layers import draw_noise_from
-from vg_video.mocogan.losses import first_frame_loss
 from vg_video.mocogan.state import TrainState
 from vg_video.temporal_pyramid import pyramid_critics
 from vg_video.training import Critic, Generated, Part, Procedure, run

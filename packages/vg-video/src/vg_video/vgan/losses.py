@@ -6,8 +6,3 @@ from torch import Tensor
 def mask_loss(mask: Tensor) -> Tensor:
     """L1 norm of the mask, (b, 1, t, h, w) in [0, 1], as the mean of its values: the share that is foreground."""
     return mask.mean()
-
-
-def first_frame_loss(video: Tensor, image: Tensor) -> Tensor:
-    """Mean absolute difference of the first frame of clips, (b, 3, t, h, w), from images, (b, 3, h, w)."""
-    return (video[:, :, 0] - image).abs().mean()

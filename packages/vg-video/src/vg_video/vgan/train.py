@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from vg_layers import Step
 
+from vg_video.first_frame import first_frame_loss
 from vg_video.temporal_pyramid import pyramid_critics
 from vg_video.training import Critic, Generated, Part, Procedure, run
 from vg_video.vgan.config import VGANConfig
-from vg_video.vgan.losses import first_frame_loss, mask_loss
+from vg_video.vgan.losses import mask_loss
 from vg_video.vgan.state import TrainState
 
 if TYPE_CHECKING:

@@ -35,12 +35,15 @@ def gradients(query: Tensor, key: Tensor, value: Tensor, y: Tensor, grad: Tensor
     """The gradients of query, key and value from that of y = softmax(query key^T) value; all are sequences."""
     if torch.is_grad_enabled():  # they will be differentiated again: no part is written into another tensor
         return _gradients(query, key, value, y, grad)
-    wholes = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
-    for part in _parts(query):
-        pieces = _gradients(query[part], key[part], value[part], y[part], grad[part])
-        for whole, piece in zip(wholes, pieces, strict=True):
-            whole[part] = piece
-    return wholes
+    grad_query, grad_key, grad_value = (torch.empty_like(x) for x in (query, key, value))
+    for part, weights, scores in _parts_with_room(query):
+        _weigh(query[part], key[part], scores, weights)
+        torch.bmm(weights.mT, grad[part], out=grad_value[part])
+        torch.bmm(grad[part], value[part].mT, out=scores)
+        scores.sub_((grad[part] * y[part]).sum(-1, keepdim=True)).mul_(weights)
+        torch.bmm(scores, key[part], out=grad_query[part])
+        torch.bmm(scores.mT, query[part], out=grad_key[part])
+    return grad_query, grad_key, grad_value
 
 
 class _Attention(torch.autograd.Function):
@@ -52,8 +55,8 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         y = torch.empty_like(value)
-        for part in _parts(query):
-            y[part] = (query[part] @ key[part].mT).softmax(-1) @ value[part]
+        for part, weights, scores in _parts_with_room(query):
+            torch.bmm(_weigh(query[part], key[part], scores, weights), value[part], out=y[part])
         ctx.save_for_backward(query, key, value, y)
         return y
 
@@ -67,6 +70,20 @@ def _gradients(query: Tensor, key: Tensor, value: Tensor, y: Tensor, grad: Tenso
     weights = (query @ key.mT).softmax(-1)
     grad_scores = weights * (grad @ value.mT - (grad * y).sum(-1, keepdim=True))
     return grad_scores @ key, grad_scores.mT @ query, weights.mT @ grad
+
+
+def _weigh(query: Tensor, key: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
+    """Fill `weights` with softmax(query key^T), and `scores` with what is in the brackets."""
+    return torch.softmax(torch.bmm(query, key.mT, out=scores), -1, out=weights)
+
+
+def _parts_with_room(query: Tensor) -> Iterator[tuple[tuple[int, slice], Tensor, Tensor]]:
+    """The parts, each with two tensors for as many attention maps, which are the same memory for all parts."""
+    room: list[Tensor] = []
+    for sample, some in _parts(query):
+        count, length = query[sample, some].shape[:2]
+        room = room or [query.new_empty(count, length, length) for _ in range(2)]
+        yield (sample, some), room[0][:count], room[1][:count]
 
 
 def _parts(query: Tensor) -> Iterator[tuple[int, slice]]:

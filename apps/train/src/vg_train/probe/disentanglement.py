@@ -11,9 +11,9 @@ from vg_video.data.transforms import to_float
 from vg_video.generator import VideoGenerator
 from vg_video.seeds import seeded
 
-from vg_train.probe_clips import BuiltIn, seen
-from vg_train.probe_net import ProbeNet
-from vg_train.probe_statistics import variance_shares
+from vg_train.probe.clips import BuiltIn, seen
+from vg_train.probe.net import ProbeNet
+from vg_train.probe.statistics import variance_shares
 
 STILL = ("appearance", "content", "image")  # inputs that hold the looks, by the names of generators' arguments
 

@@ -14,7 +14,7 @@ from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticR
 from vg_video.data.transforms import to_float
 from vg_video.seeds import seeded
 
-from vg_train.probe_factors import Targets, Window, factors, targets
+from vg_train.probe.factors import Targets, Window, factors, targets
 
 SetName = Literal["faces", "actions", "robot"]
 Part = Literal["training", "held out"]

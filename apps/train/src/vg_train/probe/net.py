@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vg_train.probe_factors import LABEL, Factor, Targets
+from vg_train.probe.factors import LABEL, Factor, Targets
 
 
 class ProbeNet(nn.Module):

@@ -7,10 +7,10 @@ from torch import Tensor
 from vg_video.generator import VideoGenerator
 from vg_video.sampling import sample
 
-from vg_train.probe_clips import BuiltIn, seen
-from vg_train.probe_factors import LABEL
-from vg_train.probe_net import ProbeNet
-from vg_train.probe_statistics import interval
+from vg_train.probe.clips import BuiltIn, seen
+from vg_train.probe.factors import LABEL
+from vg_train.probe.net import ProbeNet
+from vg_train.probe.statistics import interval
 
 BATCH = 16  # clips that the probe reads at a time
 

@@ -11,12 +11,12 @@ from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
 
 from vg_train.files import read_settings, write_json
-from vg_train.probe_clips import BuiltIn, Cut, SetName
-from vg_train.probe_disentanglement import appearance_inputs, disentanglement
-from vg_train.probe_factors import LABEL
-from vg_train.probe_obedience import obedience
-from vg_train.probe_tables import disentanglement_table, obedience_table
-from vg_train.probe_training import Probe, ProbeConfig, load_or_train
+from vg_train.probe.clips import BuiltIn, Cut, SetName
+from vg_train.probe.disentanglement import appearance_inputs, disentanglement
+from vg_train.probe.factors import LABEL
+from vg_train.probe.obedience import obedience
+from vg_train.probe.tables import disentanglement_table, obedience_table
+from vg_train.probe.training import Probe, ProbeConfig, load_or_train
 from vg_train.provenance import provenance
 from vg_train.run import CONFIG
 

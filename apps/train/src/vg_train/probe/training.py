@@ -15,10 +15,10 @@ from vg_video.configs import check_positive, config_dict
 from vg_video.seeds import seeded
 
 from vg_train.files import read_json, write_atomically, write_json
-from vg_train.probe_clips import BuiltIn, Cut, Examples
-from vg_train.probe_factors import Factor
-from vg_train.probe_net import ProbeNet
-from vg_train.probe_statistics import interval
+from vg_train.probe.clips import BuiltIn, Cut, Examples
+from vg_train.probe.factors import Factor
+from vg_train.probe.net import ProbeNet
+from vg_train.probe.statistics import interval
 
 RECORD, WEIGHTS = "probe.json", "probe.safetensors"
 BATCH = 16  # clips that the net reads at a time when it is examined
