@@ -25,7 +25,7 @@ from vg_layers.fold import fold_for_inference
 from vg_video import imaginator
 from vg_video.data.clips import Batch
 from vg_video.imaginator import official
-from vg_video.imaginator.losses import wrong_labels
+from vg_video.labels import wrong_labels
 from vg_video.official import fill
 from vg_video.training.part import cut_part
 

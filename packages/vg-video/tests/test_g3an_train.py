@@ -123,6 +123,20 @@ def test_longer_clips_train_longer_videos():
     assert step.losses["generator_video"].isfinite()
 
 
+def test_wrong_labels_are_refused_with_half_the_weight_as_by_algorithm_1():
+    config = dataclasses.replace(MICRO, r1_weight=0.0, augment=False)
+    (found,) = run(g3an.TrainState(config), 1)
+    state = g3an.TrainState(config)
+    (without,) = run(g3an.TrainState(dataclasses.replace(config, wrong_labels=False)), 1)
+    batch = next(clips(config.batch_size))
+    with torch.no_grad():
+        judge = state.nets["video_discriminator"]
+        true, wrong = (judge(batch.video, label) for label in (batch.label, 1 - batch.label))  # of two labels
+    refused = torch.nn.functional.softplus(-true).mean() + torch.nn.functional.softplus(wrong).mean()
+    torch.testing.assert_close(found["video_discriminator"], (without["video_discriminator"] + refused) / 2)
+    assert found["image_discriminator"] == without["image_discriminator"]
+
+
 @pytest.mark.parametrize("norm", ["none", "spectral", "batch"])
 def test_a_temporal_pyramid_takes_the_place_of_the_video_discriminator(norm):
     """Table 5.2: image discriminator, losses and optimizers stay."""

@@ -1,6 +1,7 @@
 import pytest
 import torch
-from vg_video.imaginator.losses import reconstruction_loss, wrong_labels
+from vg_video.imaginator.losses import reconstruction_loss
+from vg_video.labels import wrong_labels
 
 
 def mean(values: list[float]) -> float:

@@ -142,8 +142,8 @@ def test_two_steps_are_algorithm_1_written_out():
                 {name: loss.item() for name, loss in wanted.items()}, rel=1e-6
             )
         for net, slow in zip(state.nets.values(), (g, d_v, d_i), strict=True):
-            for name, value in slow.state_dict().items():
-                torch.testing.assert_close(net.state_dict()[name], value, rtol=1e-7, atol=1e-9, msg=name)
+            for name, value in slow.state_dict().items():  # Adam scales the rounding errors of offsets before norms up
+                torch.testing.assert_close(net.state_dict()[name], value, rtol=1e-7, atol=1e-7, msg=name)
 
 
 @pytest.mark.parametrize("config", [THESIS, OPTIONS], ids=["thesis", "tiny options"])

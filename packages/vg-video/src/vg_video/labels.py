@@ -1,4 +1,4 @@
-"""Labels of clips: names, indices and one-hot vectors (4.4.5)."""
+"""Labels of clips: names, indices, one-hot vectors (4.4.5), and wrong ones (algorithm 1)."""
 
 import torch
 from torch import Tensor
@@ -16,6 +16,22 @@ def one_hot(label: Tensor | None, classes: int) -> Tensor:
     if label.ndim != 1 or label.min() < 0 or label.max() >= classes:
         raise ValueError(f"label={label.tolist()}, wanted (b,) class indices from 0 to {classes - 1}")
     return F.one_hot(label, classes).to(torch.get_default_dtype())
+
+
+def wrong_labels(label: Tensor, classes: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw another label for each clip, all others being equally likely (algorithm 1).
+
+    Args:
+        label: class indices, (b,).
+        classes: number of classes.
+        generator: source of the draw, on the CPU; PyTorch's own when None.
+    Raises:
+        ValueError: if there is no other class.
+    """
+    if classes < 2:
+        raise ValueError(f"classes={classes}, wanted at least 2: there is no wrong label otherwise")
+    shift = torch.randint(1, classes, label.shape, generator=generator)
+    return (label + shift.to(label.device)) % classes
 
 
 def class_index(label: int | str, classes: tuple[str, ...]) -> int:

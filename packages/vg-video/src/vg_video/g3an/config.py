@@ -94,6 +94,7 @@ class G3ANConfig(TrainingConfig):
     batch_size: int = 96  # likewise
     learning_rate: float = 2e-4  # of all three nets
     frames_per_clip: int = 1  # T of 4.4.1: frames of each clip that D_I sees
+    wrong_labels: bool = True  # with labels: D_V also refuses real clips with wrong ones (algorithm 1)
     pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D_V, as in table 5.2; 0: D_V itself
 
     def __post_init__(self) -> None:

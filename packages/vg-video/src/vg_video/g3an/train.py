@@ -8,6 +8,7 @@ from vg_layers import Step
 
 from vg_video.g3an.config import G3ANConfig
 from vg_video.g3an.state import TrainState
+from vg_video.labels import wrong_labels
 from vg_video.temporal_pyramid import pyramid_critics
 from vg_video.training import Critic, Part, Procedure, run
 
@@ -37,10 +38,24 @@ def train(state: TrainState, batches: Iterable["Batch"]) -> Iterator[Step]:
 class _G3AN(Procedure):
     def __init__(self, config: G3ANConfig) -> None:
         self.pyramid, self.frames_per_clip = config.pyramid, config.frames_per_clip
+        self.classes = len(config.generator.classes) if config.wrong_labels else 0
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
         """D_V sees clips and labels, D_I frames (4.3.2); a generated clip has the label of a real one."""
-        video = Critic(name="video_discriminator", real=real, fake=fake, label=part.label, fake_label=part.label)
         frames = [part.frames(clips, self.frames_per_clip) for clips in (real, fake)]
+        video = Critic(
+            name="video_discriminator",
+            real=real,
+            fake=fake,
+            label=part.label,
+            fake_label=part.label,
+            wrong_label=self._wrong_label(part),
+        )
         image = Critic(name="image_discriminator", real=frames[0], fake=frames[1])
         return [*(pyramid_critics(self.pyramid, video) if self.pyramid else [video]), image]
+
+    def _wrong_label(self, part: Part) -> Tensor | None:
+        """Labels that are not those of the clips, where there are others."""
+        if part.label is None or self.classes < 2:
+            return None
+        return part.each(part.label, lambda label, draw: wrong_labels(label, self.classes, draw))

@@ -8,8 +8,9 @@ from torch import Tensor
 from vg_layers import Step
 
 from vg_video.imaginator.config import ImaGINatorConfig
-from vg_video.imaginator.losses import reconstruction_loss, wrong_labels
+from vg_video.imaginator.losses import reconstruction_loss
 from vg_video.imaginator.state import TrainState
+from vg_video.labels import wrong_labels
 from vg_video.training import Critic, Generated, Part, Procedure, run
 
 if TYPE_CHECKING:
