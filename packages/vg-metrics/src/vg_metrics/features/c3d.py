@@ -103,22 +103,18 @@ def c3d_features(
     network, label, checksum = open_network(
         weights, load, lambda: draw(C3D, seed), f"C3D, {layer}, {preprocessing}, {UNVERIFIED}"
     )
-    runs: dict[Layer, Callable[[Tensor], Tensor]] = {
-        "fc7": network.features,
-        "logits": network,
-        "prob": network.probabilities,
-    }
-    mean_clip = torch.full(MEAN_SHAPE, 128.0) if mean is None else load_mean(mean)
-    subtracted = "128 everywhere" if mean is None else f"{Path(mean).name}, sha256 {file_digest(Path(mean))}"
+    runs: dict[Layer, Callable[[Tensor], Tensor]]
+    runs = {"fc7": network.features, "logits": network, "prob": network.probabilities}
+    subtracted, which = _open_mean(mean)
     return FeatureNetwork(
         network,
         runs[layer],
-        partial(prepare_tganv1 if preprocessing == "tganv1" else prepare_tganv2, mean=mean_clip),
+        partial(prepare_tganv1 if preprocessing == "tganv1" else prepare_tganv2, mean=subtracted),
         name=f"c3d/{layer}",
         label=label,
         checksum=checksum,
         width=WIDTH if layer == "fc7" else network.fc8.out_features,
-        preprocessing=f"{FRAMES} central frames, {DESCRIPTIONS[preprocessing]} ({preprocessing}; mean: {subtracted})",
+        preprocessing=f"{FRAMES} central frames, {DESCRIPTIONS[preprocessing]} ({preprocessing}; mean: {which})",
         device=device,
     )
 
@@ -177,6 +173,13 @@ def load_mean(source: Source) -> Tensor:
         found = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(arrays.items())[:3])
         raise ValueError(f"{source} holds no mean clip of C3D: found {found or 'nothing'}, wanted mean {MEAN_SHAPE}")
     return arrays["mean"].float().reshape(MEAN_SHAPE)
+
+
+def _open_mean(path: str | Path | None) -> tuple[Tensor, str]:
+    """The mean clip and which it is, in words; 128 everywhere without a file."""
+    if path is None:
+        return torch.full(MEAN_SHAPE, 128.0), "128 everywhere"
+    return load_mean(path), f"{Path(path).name}, sha256 {file_digest(Path(path))}"
 
 
 def _chainer(key: str) -> str:
