@@ -20,7 +20,8 @@ def read_image(path: Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, no image, or larger than 50 million pixels; the message names the file.
+        ValueError: if it is damaged, no image, larger than 50 million pixels, or of floating-point numbers; the
+            message names the file.
     """
     try:
         with Image.open(path) as image:
@@ -34,15 +35,34 @@ def read_image(path: Path) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any PIL mode to RGB; 16-bit grey is scaled to 8 bits, which PIL would clip."""
+    """Convert any PIL mode to RGB: 16-bit grey is scaled to 8 bits, which PIL would clip; what is clear becomes white.
+
+    Raises:
+        ValueError: if pixels are floating-point numbers, whose range nobody tells.
+    """
+    if image.mode == "F":
+        raise ValueError("pixels are floating-point numbers, wanted 8 or 16 bits")
     if image.mode.startswith("I"):
         grey = np.clip(np.asarray(image, dtype=np.int64) // 257, 0, 255)
         image = Image.fromarray(grey.astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
+def to_pixels(image: Image.Image, height: int, width: int) -> Tensor:
+    """Resize bicubically, as for all nets of chapter 6: uint8 (3, height, width)."""
+    resized = to_rgb(image).resize((width, height), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.asarray(resized).transpose(2, 0, 1).copy())
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Normalize images in [0, 1], (..., 3, h, w), with ImageNet's mean and deviation."""
+    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (images - mean) / std
+
+
 def to_tensor(image: Image.Image, height: int, width: int) -> Tensor:
-    """Resize bicubically and normalize with ImageNet's mean and deviation, as for all nets of chapter 6: (3, h, w)."""
-    pixels = np.asarray(to_rgb(image).resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32) / 255
-    normalized = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
-    return torch.from_numpy(normalized.transpose(2, 0, 1).copy())
+    """Resize an image and normalize it: float32 (3, height, width)."""
+    return normalize(to_pixels(image, height, width).float() / 255)
