@@ -1,4 +1,4 @@
-"""How photos of persons lie on disk: Market-1501's folders and names, one folder a person, or no labels at all."""
+"""How photos of persons lie on disk: folders and names of Market-1501, one folder a person, or no labels at all."""
 
 import re
 from collections import Counter
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 MARKET_NAME = re.compile(r"(-?\d+)_c(\d+)")  # 0002_c1s1_000451_03.jpg: person 2 on camera 1
+DUKE_NAME = re.compile(r"\d+_c\d+_f\d+")  # 0001_c2_f0046182.jpg: person 1 on camera 2, frame 46182
 MARKET_PARTS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
 
 
