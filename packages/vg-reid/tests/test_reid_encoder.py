@@ -168,8 +168,8 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path):
 def test_official_load_names_what_it_knows():
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pth does not exist"):
         official.load("nowhere.pth")
-    with pytest.raises(ValueError, match="part='decoder', wanted 'identity_encoder'"):
-        official.load({}, part="decoder")
+    with pytest.raises(ValueError, match="part='generator', wanted one of identity_encoder, structure_encoder"):
+        official.load({}, part="generator")
 
 
 def test_model_folder_comes_back_bit_for_bit(tmp_path):

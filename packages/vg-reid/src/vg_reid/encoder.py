@@ -1,18 +1,13 @@
 """The identity encoder E_id (6.4.2): a ResNet-50 with a large last map, an identity embedding and a part code."""
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin, snapshot_download
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vg_reid.files import atomic_folder
+from vg_reid.model_folder import SavedModel
 from vg_reid.resnet import Bottleneck, Stage, init_weights, residual_stage
 
 BackboneName = Literal["resnet50", "tiny"]
@@ -25,6 +20,16 @@ class Backbone(NamedTuple):
     stem: int
     stages: tuple[Stage, ...]
     stripes: int
+
+    @property
+    def channels(self) -> int:
+        """Channels of the last map."""
+        return self.stages[-1].width * Bottleneck.expansion
+
+    @property
+    def pooled(self) -> int:
+        """Numbers that the embedding sees."""
+        return self.channels * self.stripes
 
 
 BACKBONES: dict[BackboneName, Backbone] = {
@@ -42,6 +47,7 @@ class EncoderConfig:
     system: str = field(default="vg-reid/encoder", init=False)  # written to config.json, checked on loading
     backbone: BackboneName = "resnet50"
     embedding_dim: int = 512
+    linear: bool = True  # False: f is the pooled map after batch norm, as MMCL and ACT leave E_id (6.4.2)
     parts: int = 4  # horizontal parts of the part code
     height: int = 256  # pixels that images are resized to
     width: int = 128
@@ -55,6 +61,13 @@ class EncoderConfig:
         for name in ("embedding_dim", "parts", "height", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}, wanted at least 1")
+        if not self.linear and self.embedding_dim != (pooled := BACKBONES[self.backbone].pooled):
+            raise ValueError(f"embedding_dim={self.embedding_dim}, wanted {pooled} as there is no linear layer")
+
+    @property
+    def code_dim(self) -> int:
+        """Length of the part code f_id."""
+        return BACKBONES[self.backbone].channels * self.parts
 
 
 class IdentityCodes(NamedTuple):
@@ -71,11 +84,13 @@ class IdentityCodes(NamedTuple):
         return F.normalize(self.embedding)
 
 
-class Encoder(nn.Module, PyTorchModelHubMixin):
+class Encoder(SavedModel):
     """E_id (6.4.2): identity embedding f for comparing persons, part code f_id for the view generator.
 
-    Parameter names are torchvision's for the backbone, then `feat` (linear) and `feat_bn` (batch norm).
+    Parameter names are torchvision's for the backbone, then `feat` (linear, if there) and `feat_bn` (batch norm).
     """
+
+    config_type = EncoderConfig
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -88,7 +103,7 @@ class Encoder(nn.Module, PyTorchModelHubMixin):
         for name, stage in zip(self.layers, backbone.stages, strict=True):
             self.add_module(name, residual_stage(channels, stage))
             channels = stage.width * Bottleneck.expansion
-        self.feat = nn.Linear(channels * backbone.stripes, config.embedding_dim)
+        self.feat = nn.Linear(backbone.pooled, config.embedding_dim) if config.linear else nn.Identity()
         self.feat_bn = nn.BatchNorm1d(config.embedding_dim)
         self.stripes = backbone.stripes
         init_weights(self)
@@ -112,61 +127,9 @@ class Encoder(nn.Module, PyTorchModelHubMixin):
             x = self.get_submodule(name)(x)
         return x
 
-    @classmethod
-    def from_pretrained(cls, source: str | Path, *, revision: str | None = None) -> "Encoder":  # type: ignore[override]
-        """Load a model folder, or a model of the Hugging Face hub by its name, in eval mode.
-
-        Raises:
-            FileNotFoundError: if the folder lacks config.json or model.safetensors.
-            ValueError: if they belong to another system, are damaged, or do not fit together.
-        """
-        folder = Path(source)
-        if not folder.is_dir():
-            folder = Path(snapshot_download(str(source), revision=revision, allow_patterns=["*.json", "*.safetensors"]))
-        encoder = cls(_read_config(folder))
-        weights = folder / "model.safetensors"
-        if not weights.is_file():
-            raise FileNotFoundError(
-                f"{weights} is missing: wanted a model folder with config.json and model.safetensors"
-            )
-        try:
-            encoder.load_state_dict(load_file(weights))
-        except SafetensorError as error:
-            raise ValueError(f"{weights} is damaged ({error}): wanted a whole safetensors file") from None
-        except RuntimeError as error:
-            raise ValueError(f"{weights} does not fit its config.json: {' '.join(str(error).split())}") from None
-        return encoder.eval()
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:  # the mixin's own signature
-        """Write config.json and model.safetensors; a model already in the folder stays loadable throughout.
-
-        Args:
-            save_directory: the model folder.
-            options: as in huggingface_hub's PyTorchModelHubMixin.save_pretrained.
-        """
-        with atomic_folder(Path(save_directory)) as staging:
-            return super().save_pretrained(staging, **options)
-
 
 def random_encoder(config: EncoderConfig, seed: int = 0) -> Encoder:
     """Return E_id with weights drawn from `seed` alone, in eval mode; the global random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Encoder(config).eval()
-
-
-def _read_config(folder: Path) -> EncoderConfig:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: wanted a model folder with config.json and model.safetensors")
-    try:
-        values = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    system = values.pop("system", None) if isinstance(values, dict) else None
-    if system != EncoderConfig().system:
-        raise ValueError(f"{path} is of system {system!r}, wanted {EncoderConfig().system!r}")
-    try:
-        return EncoderConfig(**values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
