@@ -1,20 +1,21 @@
-"""The gallery: identities, cameras, metadata and vectors, kept in one safetensors file and searched by similarity."""
+"""The gallery: identities, cameras, metadata and vectors, searched by similarity while it grows and shrinks."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from vg_reid.files import atomic
-from vg_reid.index import IndexKind, build_faiss, exact_search, faiss_search
+from vg_reid.gallery_file import read_gallery, write_gallery
+from vg_reid.index import Built, IndexChoice, IndexKind, build_index, choose_index
+from vg_reid.index_cache import IndexCache
+from vg_reid.rows import Rows, Texts, check_keys
+from vg_reid.view import View
 
-FORMAT = "vg-reid/gallery 1"
 Ids = Sequence[int] | Tensor
 Metadata = Mapping[str, Any]
 
@@ -35,9 +36,8 @@ class SearchResult(NamedTuple):
     """The k most similar entries of each query, best first; all fields are (q, k), on the CPU."""
 
     scores: Tensor
-    """Cosine similarities; -inf where an approximate index found fewer than k."""
+    """Cosine similarities."""
     keys: Tensor
-    """Keys of the entries; -1 where there is none."""
     pids: Tensor
     camids: Tensor
 
@@ -47,6 +47,9 @@ class Gallery:
 
     Vectors are L2-normalized on entry, so scores are cosine similarities. Each entry has a key, an integer that is
     never given out twice. To update an entry, remove its key and add it again under the same key.
+
+    Any thread may call anything at any time: a search, a save or `entries` sees the gallery as it was when it began,
+    and a change is seen as a whole or not at all.
 
     Args:
         dim: length of the vectors.
@@ -59,33 +62,41 @@ class Gallery:
             raise ValueError(f"dim={dim}, wanted at least 1")
         self.dim = dim
         self.source = source
-        self._next_key = 0
-        self._vectors = torch.empty(0, dim, device=device)
-        self._ids = torch.empty(0, 3, dtype=torch.long)  # columns: key, pid, camid
-        self._metadata: list[Metadata] = []
-        self._rows: dict[int, int] = {}  # row of each key
-        self._indexes: dict[IndexKind, Any] = {}  # FAISS indexes of the present vectors, built when first asked for
+        self.device = torch.device(device)
+        self._view = _view_of(Rows(torch.empty(0, dim, device=device), torch.empty(0, 3).long(), Texts.of([])), 0)
+        self._changing = Lock()  # held by whoever makes the next view
+        self._building = Lock()  # held by whoever builds an index
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._view.count
 
     def __contains__(self, key: int) -> bool:
-        return key in self._rows
+        return self._view.row(key) is not None
 
     @property
     def vectors(self) -> Tensor:
-        """All vectors, (n, dim), in the order of `keys`."""
-        return self._vectors
+        """All vectors, (n, dim), in the order of `keys`; those of a file just loaded are read as they are used."""
+        return self._view.vectors()
 
     @property
     def keys(self) -> Tensor:
         """All keys, (n,)."""
-        return self._ids[:, 0]
+        return self._view.ids()[:, 0]
 
     @property
     def pids(self) -> Tensor:
         """The identity of each entry, (n,), -1 where it is unknown."""
-        return self._ids[:, 1]
+        return self._view.ids()[:, 1]
+
+    @property
+    def camids(self) -> Tensor:
+        """The camera of each entry, (n,), -1 where it is unknown."""
+        return self._view.ids()[:, 2]
+
+    @property
+    def names(self) -> Mapping[str, int]:
+        """The identity behind each name, where the metadata has a "name"."""
+        return self._view.names
 
     def entry(self, key: int) -> Entry:
         """Return what is stored under a key.
@@ -93,14 +104,16 @@ class Gallery:
         Raises:
             ValueError: if there is no such key.
         """
-        row = self._row(key)
-        _, pid, camid = self._ids[row].tolist()
-        return Entry(key, pid, camid, self._metadata[row])
+        view = self._view
+        row = _row(view, key)
+        _, pid, camid = view.rows.ids.gather(torch.tensor([row]))[0].tolist()
+        return Entry(key, pid, camid, view.metadata(row))
 
     def entries(self) -> list[Entry]:
         """Return all entries in the order of `keys`."""
-        known = zip(self._ids.tolist(), self._metadata, strict=True)
-        return [Entry(key, pid, camid, item) for (key, pid, camid), item in known]
+        view = self._view
+        known = zip(view.ids().tolist(), view.numbers().tolist(), strict=True)
+        return [Entry(key, pid, camid, view.metadata(row)) for (key, pid, camid), row in known]
 
     def add(
         self,
@@ -125,53 +138,84 @@ class Gallery:
             ValueError: if sizes disagree, a vector is not usable, or a key is taken; nothing is then added.
         """
         unit = self._checked(vectors)
-        n = len(unit)
-        stored: list[Metadata] = [dict(item) for item in metadata] if metadata is not None else [{} for _ in range(n)]
-        try:
-            json.dumps(stored)  # to say it now and not at saving
-        except TypeError as error:
-            raise ValueError(f"metadata cannot be stored as JSON: {error}") from None
-        new_keys = range(self._next_key, self._next_key + n) if keys is None else keys
-        return self._append(unit, new_keys, pids, camids, stored)
+        texts = [b"{}"] * len(unit) if metadata is None else [_json(item) for item in metadata]
+        with self._changing:
+            view = self._view
+            new = range(view.next_key, view.next_key + len(unit)) if keys is None else keys
+            for name, values in (("keys", new), ("pids", pids), ("camids", camids), ("metadata", texts)):
+                if len(values) != len(unit):
+                    raise ValueError(f"{name} has {len(values)} items for {len(unit)} vectors, wanted as many")
+            ids = torch.stack([torch.as_tensor(column).cpu().long() for column in (new, pids, camids)], dim=1)
+            if keys is not None:
+                check_keys(ids[:, 0])
+                _check_free(ids[:, 0].tolist(), view)
+            view.rows.append(unit, ids, texts)
+            alive = torch.cat([view.alive, torch.ones(len(unit), dtype=torch.bool)])
+            next_key = max(view.next_key, int(ids[:, 0].max()) + 1) if len(ids) else view.next_key
+            self._view = View(view.rows, view.n + len(unit), alive, view.count + len(unit), next_key)
+        return ids[:, 0].tolist()
 
     def remove(self, keys: Ids) -> None:
-        """Remove entries; the order of the others stays.
+        """Remove entries; the order of the others stays. The disk is as it was until `save`.
 
         Raises:
             ValueError: if a key is not in the gallery; nothing is then removed.
         """
-        rows = [self._row(key) for key in torch.as_tensor(keys).tolist()]
-        keep = torch.ones(len(self), dtype=torch.bool)
-        keep[rows] = False
-        metadata = [item for item, kept in zip(self._metadata, keep.tolist(), strict=True) if kept]
-        self._replace(self._vectors[keep.to(self._vectors.device)], self._ids[keep], metadata)
+        with self._changing:
+            view = self._view
+            alive = view.alive.clone()
+            rows = [_row(view, key) for key in torch.as_tensor(keys).tolist()]
+            alive[torch.tensor(rows, dtype=torch.long)] = False
+            left = View(view.rows, view.n, alive, int(alive.sum()), view.next_key)
+            self._view = left if 2 * left.count >= left.n else _compact(left)
 
-    def search(self, vectors: Tensor, k: int, *, index: IndexKind = "exact") -> SearchResult:
+    def search(self, vectors: Tensor, k: int, *, index: IndexChoice = "exact") -> SearchResult:
         """Find the k most similar entries of each vector.
+
+        An approximate index only names candidates: scores are always those of the stored vectors, entries added since
+        it was built are searched exactly beside it, removed ones are never found, and a query for which it names too
+        few is searched exactly. It is built at its first use and after many changes; see `build`.
 
         Args:
             vectors: queries, (q, dim).
             k: entries per query; at most as many as the gallery has are returned.
-            index: "exact" needs PyTorch alone; its equal scores come in the order of the entries. "flat", "ivf" and
-                "hnsw" need FAISS (vg-reid[cpu] or vg-reid[gpu]) and are built on the CPU at their first use.
+            index: "exact" needs PyTorch alone; its equal scores come in the order of the entries. "flat", "ivf",
+                "hnsw", "pq" and "ivfpq" need FAISS (vg-reid[cpu] or vg-reid[gpu]). "auto" chooses by the number of
+                entries, as `vg_reid.index.choose_index` says.
         Raises:
-            ValueError: if the gallery is empty, k < 1, queries do not fit, or FAISS is missing.
+            ValueError: if the gallery is empty, k < 1, queries do not fit, FAISS is missing, or there are too few
+                entries for the index.
         """
-        if not len(self):
-            raise ValueError("the gallery is empty: wanted at least one entry to search")
-        if k < 1:
-            raise ValueError(f"k={k}, wanted at least 1")
-        queries = self._checked(vectors)
-        k = min(k, len(self))
-        if index == "exact":
-            scores, rows = exact_search(queries, self._vectors, k)
-        else:
-            if index not in self._indexes:
-                self._indexes[index] = build_faiss(self._vectors, index)
-            scores, rows = faiss_search(self._indexes[index], queries, k)
-        rows = rows.cpu()
-        ids = self._ids[rows.clamp(min=0)].masked_fill((rows < 0)[..., None], -1)
-        return SearchResult(scores.cpu(), ids[..., 0], ids[..., 1], ids[..., 2])
+        view = self._view
+        scores, rows = self._search(view, vectors, k, index)
+        ids = view.rows.ids.gather(rows)
+        return SearchResult(scores, ids[..., 0], ids[..., 1], ids[..., 2])
+
+    def rank(self, vector: Tensor, k: int, *, index: IndexChoice = "exact") -> list[tuple[Entry, float]]:
+        """Find the k most similar entries of one vector, (dim,), with all that is known of them and their scores.
+
+        Raises:
+            ValueError: as `search`.
+        """
+        view = self._view
+        scores, rows = self._search(view, vector[None], k, index)
+        ids = view.rows.ids.gather(rows[0]).tolist()
+        return [
+            (Entry(key, pid, camid, view.metadata(row)), score)
+            for (key, pid, camid), row, score in zip(ids, rows[0].tolist(), scores[0].tolist(), strict=True)
+        ]
+
+    def build(self, index: IndexKind) -> None:
+        """Build an approximate index now, so that no search waits for it; `search` itself goes on meanwhile.
+
+        Raises:
+            ValueError: if the gallery is empty or too small for it, or FAISS is missing.
+            OSError: if it cannot be written to the cache that `load` was given.
+        """
+        if not self:
+            raise ValueError("the gallery is empty: wanted at least one entry to build an index of")
+        if index != "exact":
+            self._index(self._view, index)
 
     def save(self, path: str | Path) -> None:
         """Write the gallery to one file; whatever happens meanwhile, an older file there stays whole.
@@ -179,77 +223,104 @@ class Gallery:
         Raises:
             OSError: if it cannot be written, for example on a full disk.
         """
-        tensors = {
-            "vectors": self._vectors.cpu().contiguous(),
-            "ids": self._ids,
-            "metadata": torch.frombuffer(bytearray(json.dumps(self._metadata).encode()), dtype=torch.uint8),
-        }
-        header = {"format": FORMAT, "source": self.source, "next_key": str(self._next_key)}
-        with atomic(Path(path)) as staged:
-            save_file(tensors, staged, metadata=header)
+        write_gallery(Path(path), self._view, self.dim, self.source)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> "Gallery":
-        """Read a file of `save`.
+    def load(
+        cls, path: str | Path, *, device: str | torch.device = "cpu", index_cache: str | Path | None = None
+    ) -> "Gallery":
+        """Open a file of `save`. On the CPU its vectors stay on disk and are mapped into memory as they are read.
 
+        Args:
+            path: the file. It may be replaced while it is in use, as `save` does, but not changed in place.
+            device: where the vectors lie.
+            index_cache: a folder of the user's alone to keep approximate indexes in, such as
+                `vg_reid.index_cache.user_cache()`; without it they are built again in each process.
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged or no gallery; the message names the file.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path} is no file: wanted a gallery, as `python -m vg_reid index` writes it")
-        try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-                if header.get("format") != FORMAT:
-                    raise ValueError(f"its format is {header.get('format')!r}")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator of its own
-            gallery = cls(tensors["vectors"].shape[1], source=header["source"], device=device)
-            if not torch.allclose(tensors["vectors"].norm(dim=1), torch.ones(()), atol=1e-3):
-                raise ValueError("its vectors are not of length 1")
-            metadata = json.loads(tensors["metadata"].numpy().tobytes())
-            keys, pids, camids = tensors["ids"].unbind(dim=1)
-            gallery._append(tensors["vectors"].to(device), keys, pids, camids, metadata)
-            gallery._next_key = max(gallery._next_key, int(header["next_key"]))
-        except (SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is no whole gallery file ({error}): wanted one written by Gallery.save") from None
+        opened = read_gallery(Path(path))
+        vectors, ids, texts = opened.tensors
+        gallery = cls(opened.dim, source=opened.source, device=device)
+        cache = None if index_cache is None else IndexCache.of(Path(path), Path(index_cache), *vectors.shape)
+        gallery._view = _view_of(Rows(vectors.to(device), ids, texts, cache), opened.next_key)
         return gallery
 
-    def _row(self, key: int) -> int:
-        if key not in self._rows:
-            raise ValueError(f"key {key} is not in the gallery of {len(self)} entries")
-        return self._rows[key]
+    def _search(self, view: View, vectors: Tensor, k: int, index: IndexChoice) -> tuple[Tensor, Tensor]:
+        """Scores and rows of the k best entries of a view, (q, k), on the CPU."""
+        if not view.count:
+            raise ValueError("the gallery is empty: wanted at least one entry to search")
+        if k < 1:
+            raise ValueError(f"k={k}, wanted at least 1")
+        queries, k = self._checked(vectors), min(k, view.count)
+        kind = choose_index(view.count, self.device)[0] if index == "auto" else index
+        if kind == "exact":
+            scores, rows = view.search(queries, k)
+        else:
+            scores, rows = view.search_near(queries, k, self._index(view, kind))
+        return scores.cpu(), rows
+
+    def _index(self, view: View, kind: IndexKind) -> Built:
+        """Return an index of the rows of a view, but for few at their end."""
+        if (built := _fresh(view, kind)) is not None:
+            return built
+        with self._building:
+            if (built := _fresh(view, kind)) is not None:  # another thread has built it
+                return built
+            cache = view.rows.cache
+            built = cache.load(kind) if cache is not None else None
+            if built is None or not _covers(built, view):
+                built = build_index(list(view.rows.vectors.parts(view.n)), kind)
+                if cache is not None and cache.entries == view.n:
+                    cache.save(kind, built)
+            view.rows.indexes[kind] = built
+            return built
 
     def _checked(self, vectors: Tensor) -> Tensor:
         """Return vectors on the gallery's device with length 1."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise ValueError(f"vectors of shape {tuple(vectors.shape)}, wanted (n, {self.dim})")
-        vectors = vectors.detach().to(self._vectors)
+        vectors = vectors.detach().to(self.device, torch.float32)
         norms = vectors.norm(dim=1)
         if bad := (~torch.isfinite(norms) | (norms == 0)).nonzero().flatten().tolist():
             raise ValueError(f"vector {bad[0]} ({len(bad)} in all) is zero or not finite, wanted a direction")
         return F.normalize(vectors)
 
-    def _append(self, unit: Tensor, keys: Ids, pids: Ids, camids: Ids, metadata: list[Metadata]) -> list[int]:
-        n = len(unit)
-        for name, values in (("keys", keys), ("pids", pids), ("camids", camids), ("metadata", metadata)):
-            if len(values) != n:
-                raise ValueError(f"{name} has {len(values)} items for {n} vectors, wanted as many")
-        ids = torch.stack([torch.as_tensor(column).cpu().long() for column in (keys, pids, camids)], dim=1)
-        self._check_keys(ids[:, 0].tolist())
-        self._replace(torch.cat([self._vectors, unit]), torch.cat([self._ids, ids]), self._metadata + metadata)
-        return ids[:, 0].tolist()
 
-    def _check_keys(self, keys: list[int]) -> None:
-        if taken := [key for key in keys if key in self._rows]:
-            raise ValueError(f"key {taken[0]} ({len(taken)} in all) is already in the gallery, wanted new keys")
-        if len(set(keys)) < len(keys):
-            raise ValueError("a key is given twice, wanted each key once")
-        if keys and min(keys) < 0:
-            raise ValueError(f"key {min(keys)}, wanted keys >= 0")
+def _view_of(rows: Rows, next_key: int) -> View:
+    return View(rows, rows.first, torch.ones(rows.first, dtype=torch.bool), rows.first, next_key)
 
-    def _replace(self, vectors: Tensor, ids: Tensor, metadata: list[Metadata]) -> None:
-        self._vectors, self._ids, self._metadata = vectors, ids, metadata
-        self._rows = {key: row for row, key in enumerate(ids[:, 0].tolist())}
-        self._next_key = max(self._next_key, max(self._rows, default=-1) + 1)
-        self._indexes = {}
+
+def _compact(view: View) -> View:
+    """Leave the removed rows behind: a copy of the others, which are at most as many."""
+    return _view_of(Rows(view.vectors(), view.ids(), Texts.of(list(view.texts()))), view.next_key)
+
+
+def _fresh(view: View, kind: IndexKind) -> Built | None:
+    built = view.rows.indexes.get(kind)
+    return built if built is not None and _covers(built, view) else None
+
+
+def _covers(built: Built, view: View) -> bool:
+    """Whether so few rows came after an index, an eighth, that they can be searched exactly beside it."""
+    return view.n - built.rows <= max(1000, built.rows // 8)
+
+
+def _row(view: View, key: int) -> int:
+    row = view.row(key)
+    if row is None:
+        raise ValueError(f"key {key} is not in the gallery of {view.count} entries")
+    return row
+
+
+def _check_free(keys: list[int], view: View) -> None:
+    if taken := [key for key in keys if view.row(key) is not None]:
+        raise ValueError(f"key {taken[0]} ({len(taken)} in all) is already in the gallery, wanted new keys")
+
+
+def _json(item: Metadata) -> bytes:
+    try:
+        return json.dumps(dict(item)).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metadata cannot be stored as JSON: {error}") from None

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vg_reid.data.layouts import Person, parse_market_name
 from vg_reid.gallery import Entry, Gallery
-from vg_reid.index import IndexKind
+from vg_reid.index import IndexChoice
 from vg_reid.picture import Ranked, ranking_picture
 
 
@@ -51,7 +51,7 @@ class PhotoRanking:
 
 
 def rank_photo(
-    gallery: Gallery, photo: Path, vector: Tensor, k: int, *, index: IndexKind = "exact", cross_camera: bool = False
+    gallery: Gallery, photo: Path, vector: Tensor, k: int, *, index: IndexChoice = "exact", cross_camera: bool = False
 ) -> PhotoRanking:
     """Rank the k best entries of a gallery for one photo; the very same file does not count as a match.
 
@@ -64,25 +64,27 @@ def rank_photo(
         index: as in `Gallery.search`.
         cross_camera: leave out the same person under the same camera, as evaluation does (6.4.1).
     """
-    entries = gallery.entries()
-    query = _known_person(photo, entries)
+    if k < 1:
+        raise ValueError(f"k={k}, wanted at least 1")
+    query = _known_person(photo, gallery)
     itself = str(photo.resolve())
-    hidden = {
-        entry.key
-        for entry in entries
-        if entry.metadata.get("path") == itself
-        or (cross_camera and query.pid != -1 and (entry.pid, entry.camid) == (query.pid, query.camid))
-    }
-    found = gallery.search(vector[None], k + len(hidden), index=index)
-    scored = zip(found.keys[0].tolist(), found.scores[0].tolist(), strict=True)
-    matches = [(gallery.entry(key), score) for key, score in scored if key >= 0 and key not in hidden]
-    return PhotoRanking(query, matches[:k])
+
+    def counts(entry: Entry) -> bool:
+        same_camera = cross_camera and query.pid != -1 and (entry.pid, entry.camid) == (query.pid, query.camid)
+        return entry.metadata.get("path") != itself and not same_camera
+
+    wanted = k + 1  # the photo itself may be among them
+    while True:
+        found = gallery.rank(vector, wanted, index=index)
+        matches = [(entry, score) for entry, score in found if counts(entry)]
+        if len(matches) >= k or len(found) < wanted:
+            return PhotoRanking(query, matches[:k])
+        wanted *= 2
 
 
-def _known_person(photo: Path, entries: list[Entry]) -> Person:
-    named = {entry.metadata["name"]: entry.pid for entry in entries if "name" in entry.metadata}
-    if named:
-        return Person(photo, named.get(photo.resolve().parent.name, -1), -1)
+def _known_person(photo: Path, gallery: Gallery) -> Person:
+    if gallery.names:
+        return Person(photo, gallery.names.get(photo.resolve().parent.name, -1), -1)
     return parse_market_name(photo) or Person(photo, -1, -1)
 
 
