@@ -65,7 +65,7 @@ def _weights(modules: Modules) -> dict[str, Tensor]:
 
 def _parameters(modules: Modules, optimizers: Optimizers) -> Iterator[tuple[str, nn.Parameter, Optimizer]]:
     """Each trained parameter with the name of its moments."""
-    owners = {id(p): optimizer for optimizer in optimizers.values() for g in optimizer.param_groups for p in g["params"]}
+    owners = {id(p): owner for owner in optimizers.values() for group in owner.param_groups for p in group["params"]}
     for name, module in modules.items():
         for key, parameter in module.named_parameters():
             if id(parameter) in owners:

@@ -1,0 +1,104 @@
+"""A step of GCL's joint training, 4 persons at 256x128, beside the same step done the official way.
+
+The plain form runs each structure, and each generated image, through its net alone; it takes real logits and R1 anew
+for each of the three generated images, computes gradients of weights that it then throws away, and holds all graphs
+until one backward pass at the end. Both forms have the weights, draws and losses of the released code's settings. The
+optimizers work at a rate that changes nothing, and batch statistics and bank are put back, so that each call is the
+same step. What differs is measured on the losses; the tests compare the gradients.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import torch
+from harness import Case, Form, Setting
+from released import NO_RATE, repeated
+from torch import Tensor
+from torch.nn import functional as F
+from vg_reid.gcl import GCLConfig, TrainState, official, tiny
+from vg_reid.gcl.batches import Batch
+from vg_reid.gcl.step import Losses, update, view_terms
+
+
+def plain_discriminator_loss(state: TrainState, real: Tensor, fake: Tensor) -> Tensor:
+    """Least squares with R1 against one kind of generated images."""
+    real = real.detach().requires_grad_()
+    loss = real.new_zeros(())
+    for at_real, at_fake in zip(state.discriminator(real), state.discriminator(fake.detach()), strict=True):
+        (slope,) = torch.autograd.grad(at_real.sum(), real, create_graph=True)
+        penalty = slope.square().flatten(1).sum(1).mean()
+        loss = loss + (at_real - 1).square().mean() + at_fake.square().mean() + 0.01 * penalty
+    return loss
+
+
+def plain_update(state: TrainState, batch: Batch) -> Losses:
+    """The step of the released code."""
+    x, (s_ori, s_new) = batch.images, batch.structures.chunk(2)
+    e_id, e_str, g = state.encoder.train(), state.generator.structure_encoder, state.generator.decoder
+    codes = e_id(x)
+    f_ori, f_new = e_str(s_ori), e_str(s_new)
+    recon, new = g(f_ori, codes.part_code), g(f_new, codes.part_code)
+    recon_codes, new_codes = e_id(recon), e_id(new)
+    cycle = g(f_ori, new_codes.part_code)
+    cycle_codes = e_id(cycle)
+
+    state.optimizers["discriminator"].zero_grad()
+    d_loss = sum(plain_discriminator_loss(state, x, fake) for fake in (recon, new, cycle))
+    d_loss.backward()
+    state.optimizers["discriminator"].step()
+
+    target = codes.part_code.detach()
+    losses = {
+        "adversarial": sum(2 * (at - 1).square().mean() for f in (recon, new, cycle) for at in state.discriminator(f)),
+        "image": 5 * (F.l1_loss(recon, x) + F.l1_loss(cycle, x)),
+        "feature": 5 * (F.l1_loss(recon_codes.part_code, target) + F.l1_loss(cycle_codes.part_code, target)),
+        **view_terms(state, codes.unit, new_codes.unit, batch.indices),
+    }
+    for name in ("generator", "encoder"):
+        state.optimizers[name].zero_grad()
+    sum(losses.values()).backward()
+    for name in ("generator", "encoder"):
+        state.optimizers[name].step()
+    state.bank.update(batch.indices, codes.unit.detach())
+    return {"discriminator": d_loss.detach()} | {name: loss.detach() for name, loss in losses.items()}
+
+
+def joint_state(config: GCLConfig, persons: int, setting: Setting) -> TrainState:
+    """A run at the start of its stage 3 whose rates change nothing, with four images of each person in the bank."""
+    schedule = dataclasses.replace(
+        config.schedule, warm_up_epochs=0, learning_rate=NO_RATE, encoder_rate=NO_RATE, weight_decay=0.0
+    )
+    state = TrainState(dataclasses.replace(config, schedule=schedule), device=setting.device)
+    vectors = torch.randn(4 * persons, config.encoder.embedding_dim, generator=torch.Generator().manual_seed(0))
+    state.start_bank(F.normalize(vectors).to(setting.device))
+    state.labels = torch.arange(4 * persons, device=setting.device) // 4
+    return state
+
+
+def training_step(step: Callable[[TrainState, Batch], Losses], state: TrainState, batch: Batch) -> Form:
+    """A step from the same statistics and bank at each call; its losses."""
+    found: Losses = {}
+    losses = lambda: torch.stack([found[name] for name in sorted(found)])  # noqa: E731
+    return repeated(lambda: found.update(step(state, batch)), state.nets | {"bank": state.bank}, losses)
+
+
+def cases(setting: Setting) -> Iterator[Case]:
+    config = official()
+    if setting.tiny:
+        small = tiny()
+        config = dataclasses.replace(
+            config,
+            encoder=dataclasses.replace(small.encoder, height=64, width=48),
+            generator=dataclasses.replace(small.generator, height=64, width=48),
+            discriminator=small.discriminator,
+        )
+    batch_size, persons = 4, 16 if setting.tiny else 3234  # 12,936 images in the bank
+    height, width = config.encoder.height, config.encoder.width
+    batch = Batch(
+        torch.arange(0, 4 * batch_size, 4, device=setting.device),
+        setting.randn(batch_size, 3, height, width, requires_grad=False),
+        setting.randn(2 * batch_size, 1, height, width, requires_grad=False).tanh(),
+    )
+    steps = {"plain": plain_update, "ours": update}
+    forms = {name: training_step(step, joint_state(config, persons, setting), batch) for name, step in steps.items()}
+    yield Case(name=f"joint step, {batch_size} persons at {height}x{width}", forms=forms)
