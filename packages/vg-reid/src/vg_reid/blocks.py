@@ -1,5 +1,7 @@
 """The convolutions and residual blocks that the nets of 6.4.2 share: reflect padding, LeakyReLU of slope 0.2."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 SLOPE = 0.2  # of LeakyReLU below 0
@@ -8,7 +10,7 @@ SLOPE = 0.2  # of LeakyReLU below 0
 def conv(in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Build a convolution that keeps the size, but for the stride, by mirroring the picture at its borders."""
     padding = dilation * (kernel // 2)
-    mode = "reflect" if padding else "zeros"
+    mode: Literal["reflect", "zeros"] = "reflect" if padding else "zeros"
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, padding_mode=mode)
 
 
