@@ -19,7 +19,9 @@ def arrays(path) -> dict[str, Tensor]:
 def test_jvtc_losses_and_memory_are_those_of_the_released_code(fixtures):
     data = arrays(fixtures / "jvtc" / "losses.npz")
     views = data["x"].view(8, 4, 32)
-    assert jvtc.local_loss(views, float(data["local_beta"])).item() == pytest.approx(float(data["local_loss"]), abs=1e-6)
+    assert jvtc.local_loss(views, float(data["local_beta"])).item() == pytest.approx(
+        float(data["local_loss"]), abs=1e-6
+    )
     own = data["labels"][data["index"]]
     loss = jvtc.global_loss(views, data["bank"], data["labels"], own, float(data["global_beta"]))
     assert loss.item() == pytest.approx(float(data["global_loss"]), abs=1e-5)
@@ -34,7 +36,7 @@ def test_jvtc_losses_are_the_slow_ones(rng):
     labels = torch.tensor([0, 1, 0, 2, 1, 0, 3])
     local = wide = 0.0
     centers = [F.normalize(v.mean(0), dim=0) for v in views]
-    for i, v in ((i, v) for i in range(3) for v in views[i]):
+    for i, v in [(image, view) for image in range(3) for view in views[image]]:
         scores = torch.stack([F.normalize(v, dim=0) @ center for center in centers]) / 0.1
         local -= float(scores.log_softmax(0)[i]) / 6
         scores = torch.stack([F.normalize(v, dim=0) @ entry for entry in bank]) / 0.05
@@ -59,7 +61,9 @@ def test_mmcl_labels_and_losses_are_those_of_the_released_code(fixtures):
     options = {"positive_weight": float(data["delta"]), "hard_share": float(data["r"])}
     assert mmcl.multi_label_loss(logits, labels, **options).item() == pytest.approx(float(data["loss_multi"]), abs=1e-5)
     single = F.one_hot(data["targets"], 300)
-    assert mmcl.multi_label_loss(logits, single, **options).item() == pytest.approx(float(data["loss_single"]), abs=1e-5)
+    assert mmcl.multi_label_loss(logits, single, **options).item() == pytest.approx(
+        float(data["loss_single"]), abs=1e-5
+    )
 
 
 def slow_labels(bank: Tensor, own: int, least: float) -> list[int]:

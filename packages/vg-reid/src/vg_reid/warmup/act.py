@@ -80,7 +80,7 @@ class TrainState(AnyTrainState[ACTConfig]):
 def train(state: TrainState, images: PersonImages, source: PersonImages) -> Iterator[Step]:
     """Train until `config.epochs` are done, one step at each turn.
 
-    In even steps of an epoch E_id tells which images of a clean batch its partner is to learn from; in odd ones the
+    In even steps E_id tells which images of a clean batch its partner is to learn from; in odd ones the
     partner tells which of a noisy batch E_id is to learn from beside a clean one. Images that are in no cluster are
     noisy: they have the label of the nearest one that is.
 
@@ -137,7 +137,7 @@ class _ACT(Procedure[TrainState]):
     def step(self, indices: list[int]) -> Losses:
         """Let one net choose for the other."""
         state = self.state
-        if state.batch % 2 == 0:
+        if state.step % 2 == 0:
             chosen = self._easiest(ENCODER, *self._batch(indices))
             return update(state, {PARTNER: self._losses(PARTNER, *chosen).mean()}, PARTNER)
         images, labels = self._batch(indices)

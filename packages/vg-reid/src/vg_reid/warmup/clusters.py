@@ -99,8 +99,8 @@ def dbscan(pairs: Pairs, n: int, eps: float, min_samples: int = 1) -> Tensor:
 
 
 def _near(block: Tensor, start: int, bound: float) -> Pairs:
-    """Pairs of a block of rows within a bound; an image is at distance 0 of itself."""
-    block = block.clone()
+    """Pairs of a block of rows within a bound; an image is at distance 0 of itself, and rounding gives none below."""
+    block = block.clamp(min=0)
     own = torch.arange(len(block))
     block[own, start + own] = 0
     first, second = (block <= bound).nonzero().T
