@@ -1,16 +1,29 @@
-"""A built-in set of persons with known looks under several cameras, in Market-1501's layout."""
+"""Built-in sets of persons with known looks under several cameras, in Market-1501's layout."""
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from typing import Literal
 
 from vg_reid.data.figures import COLORS, HAIRS, SKINS, Camera, Looks, draw_person
 from vg_reid.data.layouts import MARKET_PARTS
 from vg_reid.files import atomic
 
+Kind = Literal["drawn", "dressed"]
 
-def write_persons(out: str | Path, identities: int, cameras: int, per_camera: int, seed: int) -> Path:
+
+def write_persons(
+    out: str | Path,
+    identities: int,
+    cameras: int,
+    per_camera: int,
+    seed: int,
+    *,
+    kind: Kind = "drawn",
+    progress: Callable[[int], object] | None = None,
+) -> Path:
     """Write a synthetic data set in Market-1501's layout: half of the identities train, half query and gallery.
 
     The same arguments give the same files. Of each test identity one image per camera is query.
@@ -21,10 +34,13 @@ def write_persons(out: str | Path, identities: int, cameras: int, per_camera: in
         cameras: at least 2 and at most 9, since a match must be under another camera.
         per_camera: images of each person under each camera, at least 2: a query and one for the gallery.
         seed: chooses looks, cameras and poses.
+        kind: "drawn": flat colored figures, in a moment. "dressed": bodies of Anny with clothes, hair and bags, with
+            their projections (6.3.1) in `projections` and all factors in factors.json; it needs vg-reid[mesh].
+        progress: called with the number of images written since the last call.
     Returns:
         The folder.
     Raises:
-        ValueError: for numbers out of range, or a folder that has images already.
+        ValueError: for numbers out of range, a folder that has images already, or dressed persons without Anny.
     """
     if identities < 2 or not 2 <= cameras <= 9 or per_camera < 2:
         raise ValueError(
@@ -34,8 +50,18 @@ def write_persons(out: str | Path, identities: int, cameras: int, per_camera: in
     out = Path(out)
     if any(out.glob("*/*.jpg")):
         raise ValueError(f"{out} has images already, wanted a new folder")
-    for folder in MARKET_PARTS.values():
-        (out / folder).mkdir(parents=True, exist_ok=True)
+    if kind == "dressed":
+        from vg_reid.data.dressed.write import write_dressed
+
+        write_dressed(out, identities, cameras, per_camera, seed, progress)
+    else:
+        _write_drawn(out, identities, cameras, per_camera, seed, progress)
+    return out
+
+
+def _write_drawn(
+    out: Path, identities: int, cameras: int, per_camera: int, seed: int, progress: Callable[[int], object] | None
+) -> None:
     views = [draw_camera(random.Random(f"{seed} camera {camid}")) for camid in range(cameras)]
     persons = enumerate(draw_looks(identities, seed), start=1)
     for (pid, looks), camid, shot in itertools.product(persons, range(cameras), range(per_camera)):
@@ -44,7 +70,8 @@ def write_persons(out: str | Path, identities: int, cameras: int, per_camera: in
         image = draw_person(looks, views[camid], random.Random(f"{seed} {pid} {camid} {shot}"))
         with atomic(out / MARKET_PARTS[part] / name) as staged:
             image.save(staged, quality=90)
-    return out
+        if progress is not None:
+            progress(1)
 
 
 def draw_looks(count: int, seed: int) -> list[Looks]:
