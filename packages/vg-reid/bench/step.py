@@ -15,9 +15,11 @@ from harness import Case, Form, Setting
 from released import NO_RATE, repeated
 from torch import Tensor
 from torch.nn import functional as F
+from vg_layers import SingleDevice
+from vg_reid.contrastive import Pairs, draw_pairs
 from vg_reid.gcl import GCLConfig, TrainState, official, tiny
 from vg_reid.gcl.batches import Batch
-from vg_reid.gcl.step import Losses, update, view_terms
+from vg_reid.gcl.step import Losses, contrast_terms, update
 
 
 def plain_discriminator_loss(state: TrainState, real: Tensor, fake: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ def plain_update(state: TrainState, batch: Batch) -> Losses:
         "adversarial": sum(2 * (at - 1).square().mean() for f in (recon, new, cycle) for at in state.discriminator(f)),
         "image": 5 * (F.l1_loss(recon, x) + F.l1_loss(cycle, x)),
         "feature": 5 * (F.l1_loss(recon_codes.part_code, target) + F.l1_loss(cycle_codes.part_code, target)),
-        **view_terms(state, codes.unit, new_codes.unit, batch.indices),
+        **contrast_terms(state, codes.unit, new_codes.unit, batch.pairs),
     }
     for name in ("generator", "encoder"):
         state.optimizers[name].zero_grad()
@@ -68,10 +70,9 @@ def joint_state(config: GCLConfig, persons: int, setting: Setting) -> TrainState
     schedule = dataclasses.replace(
         config.schedule, warm_up_epochs=0, learning_rate=NO_RATE, encoder_rate=NO_RATE, weight_decay=0.0
     )
-    state = TrainState(dataclasses.replace(config, schedule=schedule), device=setting.device)
+    state = TrainState(dataclasses.replace(config, schedule=schedule), engine=SingleDevice(setting.device))
     vectors = torch.randn(4 * persons, config.encoder.embedding_dim, generator=torch.Generator().manual_seed(0))
     state.start_bank(F.normalize(vectors).to(setting.device))
-    state.labels = torch.arange(4 * persons, device=setting.device) // 4
     return state
 
 
@@ -94,10 +95,13 @@ def cases(setting: Setting) -> Iterator[Case]:
         )
     batch_size, persons = 4, 16 if setting.tiny else 3234  # 12,936 images in the bank
     height, width = config.encoder.height, config.encoder.width
+    indices, labels = torch.arange(0, 4 * batch_size, 4), torch.arange(4 * persons) // 4
+    pairs = draw_pairs(indices, labels, torch.Generator().manual_seed(0), config.contrast.negatives)
     batch = Batch(
-        torch.arange(0, 4 * batch_size, 4, device=setting.device),
+        indices.to(setting.device),
         setting.randn(batch_size, 3, height, width, requires_grad=False),
         setting.randn(2 * batch_size, 1, height, width, requires_grad=False).tanh(),
+        Pairs(*(rows.to(setting.device) for rows in pairs)),
     )
     steps = {"plain": plain_update, "ours": update}
     forms = {name: training_step(step, joint_state(config, persons, setting), batch) for name, step in steps.items()}

@@ -9,10 +9,11 @@ from functools import partial
 Command = Callable[[list[str]], None]  # what takes the options
 
 SYSTEMS = ("imaginator", "g3an", "mintgan", "vgan", "tgan", "mocogan")
+PERSON_SYSTEMS = ("gcl", "jvtc", "mmcl", "act", "source", "cluster-contrast", "body")
 COMMANDS = (
-    *(f"fit {system}" for system in SYSTEMS),
+    *(f"fit {system}" for system in (*SYSTEMS, *PERSON_SYSTEMS)),
     *("sample", "evaluate", "compare", "probe", "check", "preprocess faces"),
-    *("synth actions", "synth faces", "synth robot", "synth persons", "demo"),
+    *("synth actions", "synth faces", "synth robot", "synth persons", "demo", "ablate gcl"),
 )
 HELP = """\
 usage: vg-train COMMAND [options]
@@ -20,6 +21,7 @@ usage: vg-train COMMAND [options]
 Train, sample and score the systems of vg.
 
   fit SYSTEM      train imaginator (chapter 3 of the thesis), g3an (4), mintgan (5), vgan, tgan or mocogan on videos
+  fit SYSTEM      train gcl (6), its warm-ups jvtc, mmcl, act, source and cluster-contrast on photos of persons, or body
   sample          draw films from a trained model
   evaluate        score a model against a folder of videos
   compare         train several systems on the same videos and score them alike
@@ -28,6 +30,7 @@ Train, sample and score the systems of vg.
   preprocess      faces: cut the faces out of videos
   synth           actions, faces, robot: write built-in videos of moving figures, expressions, or a robot's arm
   synth persons   write built-in photos of persons
+  ablate gcl      train gcl with one loss after another, several seeds each, and compare (table 6.3)
   demo            all of it on built-in data, ending in one page to look at
 
 From a folder of videos to films of one's own:
@@ -69,12 +72,18 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
     match words:
         case [] | ["-h" | "--help", *_]:
             return _help, words
-        case ["fit" | "synth" | "preprocess"] | ["fit" | "synth" | "preprocess", "-h" | "--help", *_]:
+        case ["fit" | "synth" | "preprocess" | "ablate", *rest] if rest[:1] in ([], ["-h"], ["--help"]):
             return _help, words
         case ["fit", system, *options] if system in SYSTEMS:
             from vg_train.fit import command as fit
 
             command = partial(fit, system)
+        case ["fit", system, *options] if system in PERSON_SYSTEMS:
+            from vg_train.reid.fit import command as fit
+
+            command = partial(fit, system)
+        case ["ablate", "gcl", *options]:
+            from vg_train.reid.ablate import command
         case ["synth" | "preprocess", _, *options]:
             command = _data_command(words)
         case [_, *options]:
