@@ -52,8 +52,8 @@ class AnnyBody:
 
         Args:
             pose: (b, 104, 3), turns from the standing pose, axis times angle in radians.
-            shape: (b, 6) in [0, 1]: gender (0 male, 1 female), age (0 baby, 1/3 child, 2/3 young, 1 old), muscle, weight,
-                height, proportions.
+            shape: (b, 6) in [0, 1]: gender (0 male, 1 female), age (0 baby, 1/3 child, 2/3 young, 1 old), muscle,
+                weight, height, proportions.
         """
         bodies = check_parameters(pose, shape, len(self.joints), len(self.shape_names))
         if pose is None:

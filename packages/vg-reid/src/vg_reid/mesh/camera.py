@@ -75,9 +75,7 @@ def weak_camera(scale: float, tx: float, ty: float, size: tuple[int, int] = (256
     return Camera(distance=1 / (scale * slope), x=-tx, y=-ty, fov=fov)
 
 
-def project(
-    vertices: Tensor, cameras: Sequence[Camera], size: tuple[int, int]
-) -> tuple[Tensor, Tensor, Tensor]:
+def project(vertices: Tensor, cameras: Sequence[Camera], size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """Project points to pixels; the middle of the upper left pixel is (0, 0).
 
     Args:

@@ -52,9 +52,7 @@ class _Triangles(NamedTuple):
         return areas.sum(0) / total, weights / total
 
 
-def rasterize(
-    columns: Tensor, rows: Tensor, depth: Tensor, faces: Tensor, size: tuple[int, int]
-) -> Fragments:
+def rasterize(columns: Tensor, rows: Tensor, depth: Tensor, faces: Tensor, size: tuple[int, int]) -> Fragments:
     """Find the nearest triangle under the middle of each pixel.
 
     The middle of a pixel on an edge is inside of the triangles on both sides; of equal depths (float32) the first
