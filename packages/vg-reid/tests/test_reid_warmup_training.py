@@ -200,8 +200,17 @@ def test_weights_to_start_from_are_all_nets_own(data):
     for net in state.nets.values():
         assert torch.equal(net.conv1.weight, encoder.conv1.weight)
     assert state.encoder.config.weights == "trained"
-    with pytest.raises(ValueError, match="wanted EncoderConfig"):
+    with pytest.raises(ValueError, match="the encoder to start from has embedding_dim=512, wanted 16"):
         act.TrainState(config, encoder=random_encoder(EncoderConfig(backbone="tiny")))
+
+
+def test_of_an_imagenet_model_only_the_backbone_is_taken():
+    start = random_encoder(EncoderConfig(backbone="tiny", weights="imagenet"), seed=9)
+    state, plain = (mmcl.TrainState(mmcl.MMCLConfig(**SHORT, batch_size=6), encoder=e) for e in (start, None))
+    assert torch.equal(state.encoder.layer3[0].conv2.weight, start.layer3[0].conv2.weight)
+    assert torch.equal(state.encoder.feat.weight, plain.encoder.feat.weight)
+    with pytest.raises(ValueError, match="has backbone='tiny', wanted 'resnet50'"):
+        source.TrainState(source.SourceConfig(classes=2), encoder=start)
 
 
 def test_jvtc_adds_the_global_loss_and_clusters_in_their_epochs(data):

@@ -67,7 +67,8 @@ class TrainState(ABC, Generic[C]):
 
     def make_optimizers(self) -> dict[str, Optimizer]:
         """One SGD for all nets; layers that an ImageNet model lacks have `new_rate` times the rate."""
-        old, new = [], []
+        old: list[nn.Parameter] = []
+        new: list[nn.Parameter] = []
         for name, net in self.nets.items():
             for key, parameter in net.named_parameters():
                 (old if name == ENCODER and key.startswith(BACKBONE) else new).append(parameter)
@@ -129,9 +130,14 @@ class TrainState(ABC, Generic[C]):
         return {"system": self.system, "seed": self.seed, "config": plain(self.config)}
 
     def _start_from(self, encoder: Encoder) -> None:
-        found, wanted = (replace(config, weights="trained") for config in (encoder.config, self.config.encoder))
-        if found != wanted:
-            raise ValueError(f"the encoder to start from is {found}, wanted {wanted}")
+        """Give the weights to all nets that are an E_id; of an ImageNet model only those of its backbone."""
+        start, imagenet = encoder.config, encoder.config.weights == "imagenet"
+        compared = ("backbone",) if imagenet else ("backbone", "embedding_dim", "linear")
+        for name in compared:
+            if (found := getattr(start, name)) != (wanted := getattr(self.config.encoder, name)):
+                raise ValueError(f"the encoder to start from has {name}={found!r}, wanted {wanted!r}")
+        wanted_keys = BACKBONE if imagenet else ("",)
+        weights = {key: value for key, value in encoder.state_dict().items() if key.startswith(wanted_keys)}
         for net in self.nets.values():
             if isinstance(net, Encoder):
-                net.load_state_dict(encoder.state_dict())
+                net.load_state_dict(weights, strict=not imagenet)
