@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 from rich.progress import Progress
-from vg_reid.data.synthetic import write_persons
+from vg_reid.data.synthetic import Kind, write_persons
 from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot, SyntheticSet
 
 
@@ -62,11 +62,13 @@ class Robot(Videos):
 
 @dataclass(frozen=True, kw_only=True)
 class Persons:
-    """Write photos of persons in colored clothes.
+    """Write photos of persons: bodies of Anny with clothes, hair and bags before several cameras.
 
-    They are laid out as Market-1501; half of the persons are for training, half for query and gallery.
+    They are laid out as Market-1501; half of the persons are for training, half for query and gallery. The folder
+    `projections` has their bodies as seen in the photos and turned (6.3.1), factors.json tells what each photo shows.
+    Needs vg-reid[mesh]; flat colored figures (--kind drawn), without projections, need nothing.
 
-      vg-train synth persons people --identities 40
+      vg-train synth persons people --identities 100 --per-camera 4
       python -m vg_reid evaluate people
     """
 
@@ -78,6 +80,8 @@ class Persons:
     """Cameras that see each person."""
     per_camera: int = 2
     """Photos of a person by each camera."""
+    kind: Kind = "dressed"
+    """dressed: bodies of Anny; drawn: flat figures."""
     seed: int = 0
     """Of everything drawn."""
 
@@ -100,9 +104,19 @@ def robot(options: list[str]) -> None:
 def persons(options: list[str]) -> None:
     """`vg-train synth persons`."""
     settings = tyro.cli(Persons, prog="vg-train synth persons", args=options)
-    write_persons(settings.out, settings.identities, settings.cameras, settings.per_camera, settings.seed)
     count = settings.identities * settings.cameras * settings.per_camera
-    print(f"{count} photos of {settings.identities} persons in {settings.out}")
+    with Progress(transient=True) as progress:
+        task = progress.add_task(f"photographing {settings.out}", total=count)
+        write_persons(
+            settings.out,
+            settings.identities,
+            settings.cameras,
+            settings.per_camera,
+            settings.seed,
+            kind=settings.kind,
+            progress=lambda done: progress.advance(task, done),
+        )
+    print(f"{count} photos of {settings.identities} {settings.kind} persons in {settings.out}")
 
 
 def _write(kind: type[SyntheticSet], settings: Videos) -> None:
