@@ -90,7 +90,13 @@ def view_losses(
             and f with a second draw, not with the one that f'_new goes with.
     Returns:
         A scalar for each term.
+    Raises:
+        ValueError: for another `negatives_from`, no terms, or shapes that do not fit.
     """
+    if negatives_from not in ("generated", "original"):
+        raise ValueError(f"negatives_from={negatives_from!r}, wanted 'generated' or 'original'")
+    if not terms:
+        raise ValueError(f"found no terms, wanted some of {', '.join(TERMS)}")
     f, f_new = f.to(bank.vectors), f_new.to(bank.vectors)
     remembered = bank.vectors[pairs.positive]
     positives: dict[Term, Tensor] = {

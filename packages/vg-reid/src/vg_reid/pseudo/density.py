@@ -8,9 +8,11 @@ from scipy.sparse.csgraph import connected_components
 def share_eps(similarity: csr_array, share: float = 2e-3) -> float:
     """Find the radius of DBSCAN as the mean distance of the closest pairs, this share of all of them.
 
-    This is what the released code does with the 2e-3 that 6.4.2 calls the "density radius". Pairs at distance 0, which
-    are copies, do not count. As the pairs of one person are a smaller share of a larger set, so is the share to ask for:
-    the authors took 1.2e-3 for MSMT17.
+    This is what the released code does with the 2e-3 that 6.4.2 calls the "density radius". As the pairs of one person
+    are a smaller share of a larger set, so is the share to ask for: the authors took 1.2e-3 for MSMT17.
+
+    Pairs at distance 0 do not count. Images with equal sets of neighbors are there but for the rounding of single
+    precision, which may leave 1e-7: on a few hundred images eps is thus defined to some percent only.
 
     Args:
         similarity: 1 - d of the pairs i < j with d < 1, (n, n): `upper_similarity`.
@@ -25,7 +27,9 @@ def share_eps(similarity: csr_array, share: float = 2e-3) -> float:
     pairs = n * (n - 1) // 2 - (similarity.nnz - len(close))
     count = round(share * pairs)
     if count == 0:
-        raise ValueError(f"share={share:g} of {pairs} pairs is less than one pair: wanted at least {1 / max(pairs, 1):g}")
+        raise ValueError(
+            f"share={share:g} of {pairs} pairs is less than one pair: wanted at least {1 / max(pairs, 1):g}"
+        )
     if count < len(close):
         close = np.partition(close, len(close) - count)[len(close) - count :]
     return 1 - float(close.sum(dtype=np.float64)) / count  # pairs that are not stored are at distance 1

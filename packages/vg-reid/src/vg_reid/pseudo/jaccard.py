@@ -115,8 +115,9 @@ def _weights(sets: csr_array, vectors: Tensor) -> csr_array:
 def _shared_minima(weights: csr_array) -> csr_array:
     """Sum min(weights[i, c], weights[j, c]) over c for all i < j that share a c.
 
-    Who holds c is listed, in order. An entry (i, c) meets those after i in the list of c: a run of it. The runs of a few
-    rows are laid end to end and added up in a dense block of those rows.
+    Who holds c is listed, in order. An entry (i, c) meets those after i in the list of c: a run of it. The runs of a
+    few rows are laid end to end and added up in a dense block of those rows, in single precision as the released code
+    does: what is exactly 1 then counts in `share_eps`.
     """
     n = weights.shape[0]
     lists = weights.tocsc()
