@@ -1,6 +1,7 @@
 """`vg-train fit gcl`: stages 2 and 3 of chapter 6, from person images, projections and a warmed-up E_id."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from vg_layers import Engine
 from vg_reid import gcl
 from vg_reid.data.augment import Augment
 from vg_reid.data.images import PersonImages
+from vg_reid.data.people import People
 from vg_reid.data.transforms import normalize
 from vg_reid.encoder import Encoder
 from vg_reid.gcl.views import generate_views
@@ -52,10 +54,10 @@ def start(settings: FitGCL, engine: Engine) -> Training:
     config, encoder = settings.config, None
     if settings.encoder is not None and not settings.resume:  # else it is in the checkpoint
         encoder = Encoder.from_pretrained(settings.encoder)
+    projections = _projections(settings, people) if config.generation else None
     size = {"height": config.encoder.height, "width": config.encoder.width}
     images = PersonImages(people.train, augment=Augment() if settings.augment else None, **size)
     state = gcl.TrainState(config, settings.seed, engine=engine, encoder=encoder)
-    projections = _projections(settings, images) if config.generation else None
     if settings.warm_up is not None and not settings.resume:
         _take_over(state, settings.warm_up)
 
@@ -85,18 +87,25 @@ def save_models(state: gcl.TrainState, folder: Path) -> None:
         state.generator.save_pretrained(folder / "generator")
 
 
-def _projections(settings: FitGCL, images: PersonImages) -> Projections:
+def _projections(settings: FitGCL, people: People) -> Projections:
+    """The projections of the training images; those without them are dropped from `people` where that is allowed."""
     if settings.projections is None:
         raise ValueError("--projections is missing, wanted the folder that `python -m vg_reid project` writes")
-    return Projections(
+    encoder = settings.config.encoder
+    read = partial(
+        Projections,
         settings.projections,
         "train",
-        images.persons,
         azimuths=settings.config.azimuths,
-        height=images.height,
-        width=images.width,
-        allow_missing=settings.allow_missing,
+        height=encoder.height,
+        width=encoder.width,
     )
+    found = read(people.train, allow_missing=settings.allow_missing)
+    if not found.missing:
+        return found
+    people.notes.append(f"{len(found.missing)} training images without projections left out")
+    people.train[:] = [people.train[index] for index in found.available.tolist()]
+    return read(people.train)
 
 
 def _take_over(state: gcl.TrainState, run: Path) -> None:
