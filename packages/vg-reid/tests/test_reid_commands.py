@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from vg_reid import Gallery
+from vg_reid.features import Features, save_features
 
 needs_metrics = pytest.mark.skipif(importlib.util.find_spec("vg_metrics") is None, reason="vg-metrics is not installed")
 
@@ -38,6 +40,72 @@ def test_photos_become_features_a_gallery_and_a_ranking(vg_reid, persons, model,
     assert len([line for line in lines if " right " in line or " wrong " in line]) == 10
     assert "random weights" in out
     assert Image.open(tmp_path / "r.png").width > 6 * 96
+
+
+def test_large_galleries_are_searched_by_an_index_and_the_rule_is_printed(vg_reid, persons, model, embedder, tmp_path):
+    pytest.importorskip("faiss", reason="FAISS is not installed")
+    photo = sorted((persons / "query").iterdir())[0]
+    gallery = Gallery(512, source=embedder.name)
+    gallery.add(torch.randn(1200, 512), [5] * 1200, [0] * 1200, [{"path": str(photo)}] * 1200)
+    gallery.add(embedder.embed([photo]), [4], [0], [{"path": str(photo), "best": True}])
+    gallery.save(tmp_path / "g")
+    words = (
+        "search",
+        tmp_path / "g",
+        photo,
+        "--model",
+        model,
+        "--picture",
+        "None",
+        "--index-cache",
+        tmp_path / "cache",
+    )
+    code, out, _ = vg_reid(*words)
+    assert code == 0
+    assert "index: exact, for 1201 entries (exact up to 50000, pq up to 5000000, then ivfpq)" in out
+    assert not (tmp_path / "cache").exists()
+    assert vg_reid(*words, "--index", "pq")[0] == 0
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".faiss"]
+
+
+def test_search_can_re_rank_the_best(vg_reid, persons, model, tmp_path):
+    photo = sorted((persons / "query").iterdir())[0]
+    assert vg_reid("index", persons, "-o", tmp_path / "g", "--model", model)[0] == 0
+    plain = vg_reid("search", tmp_path / "g", photo, "--model", model, "--picture", "None", "-k", 12)[1]
+    code, out, _ = vg_reid(
+        "search", tmp_path / "g", photo, "--model", model, "--picture", "None", "-k", 12, "--rerank", 12
+    )
+    assert code == 0
+
+    def shown(text):
+        return [tuple(line.split()[1:]) for line in text.splitlines() if line.endswith(".jpg")][1:]
+
+    assert sorted(shown(out)) == sorted(shown(plain))
+
+
+def test_compare_says_where_a_similarity_lies_among_known_pairs(vg_reid, persons, model, tmp_path):
+    one, *_, other = sorted((persons / "query").iterdir())
+    code, out, _ = vg_reid("compare", one, one, "--model", model)
+    assert code == 0
+    assert out.startswith("similarity 1.0000 (cosine")
+    assert "random weights" in out
+    assert "--gallery with known persons shows where it lies" in out
+    assert vg_reid("index", persons, "-o", tmp_path / "g", "--model", model)[0] == 0
+    code, out, _ = vg_reid("compare", one, one, "--model", model, "--gallery", tmp_path / "g")
+    assert code == 0
+    assert "of 48 pairs of two persons, 0.00% look at least so much alike" in out
+    assert "of 18 pairs of one person, 100.00% look less alike" in out
+    assert vg_reid("compare", one, other, "--model", model, "--gallery", tmp_path / "g")[0] == 0
+
+
+def test_check_names_what_is_wrong(vg_reid, persons, tmp_path):
+    code, out, err = vg_reid("check", persons)
+    assert code == 2
+    assert "published are 12936" in out
+    assert "problems, named above" in err
+    code, out, _ = vg_reid("check", persons, "--own")
+    assert code == 0
+    assert "nothing is wrong" in out
 
 
 @needs_metrics
@@ -82,6 +150,7 @@ def test_corrupt_photo_is_skipped_only_on_request(vg_reid, persons, model, tmp_p
     assert not (tmp_path / "f.npz").exists()
     code, out, _ = vg_reid("embed", folder, "-o", tmp_path / "f.npz", "--model", model, "--skip-corrupt")
     assert code == 0
+    assert not (tmp_path / "f.npz.parts").exists()
     assert "1 unreadable images skipped:" in out
     assert "1 vectors" in out
 
@@ -97,6 +166,12 @@ def place(tmp_path_factory, persons, embedder):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"system": "g3an"}')
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 cut")
+    nan = Features(torch.full((2, 8), torch.nan), [1, 2], [0, 0], [{}, {}], "x")
+    save_features(tmp_path / "nan.npz", nan)
+    save_features(tmp_path / "odd.npz", nan._replace(vectors=torch.ones(3, 8)))
+    narrow = Gallery(8)
+    narrow.add(torch.eye(8), range(8), [0] * 8)
+    narrow.save(tmp_path / "narrow")
     (tmp_path / "bad.pth").write_bytes(b"cut")
     gallery = Gallery(512, source=embedder.name)
     images = sorted((persons / "bounding_box_test").iterdir())
@@ -114,6 +189,14 @@ BAD_INPUT = [  # command with {place}, {persons}, {query}, {model}; what the one
     ("index {place}/texts -o {place}/g --model {model}", "texts has no images (it holds 1 x .txt)"),
     ("index {place}/bad.npz -o {place}/g", "bad.npz is no whole features file"),
     ("index {place}/nothing.npz -o {place}/g", "nothing.npz"),
+    ("index {place}/nan.npz -o {place}/g", "nan.npz is no whole features file (vector 0 (2 in all) is not finite)"),
+    ("index {place}/odd.npz -o {place}/g", "odd.npz is no whole features file (vectors (3, 8) with 2 pids"),
+    ("search {place}/narrow {query} --model {model}", "vectors of shape (1, 512), wanted (n, 8)"),
+    ("search {place}/gallery {query} --model {model} --index pq", "index='pq' for 12 entries, wanted at least 1000"),
+    ("search {place}/gallery {query} --model {model} --rerank -1", "rerank=-1"),
+    ("compare {query} {query} --model {model} --gallery {place}/gallery", "has 11 known persons and 0 pairs"),
+    ("compare {query} {place}/nobody.jpg --model {model}", "nobody.jpg"),
+    ("check {place}/nowhere", "nowhere is no folder"),
     ("index {persons}/bounding_box_train --part train -o {place}/g --model {model}", "has no train images"),
     ("embed {query} -o {place}/f.csv --model {model}", "f.csv ends in '.csv', wanted '.npz'"),
     ("embed {query} -o {place}/f.npz --model {place}/bare", "config.json is missing"),
@@ -201,5 +284,5 @@ def test_real_photos_are_scored_and_searched(vg_reid, realdata, model, tmp_path)
     photo = next((data / "gallery").glob("0001_c1*"))
     code, out, _ = vg_reid("search", tmp_path / "g", photo, "--picture", tmp_path / "r.png", "--model", model)
     assert code == 0
-    assert len(out.splitlines()) == 2 + 10 + 2
-    assert str(photo.resolve()) not in "".join(out.splitlines()[1:])
+    assert len(out.splitlines()) == 3 + 10 + 2
+    assert str(photo.resolve()) not in "".join(out.splitlines()[2:])

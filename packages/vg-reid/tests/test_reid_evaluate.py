@@ -1,10 +1,13 @@
+import dataclasses
 import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from vg_reid.data.people import People, Person, read_people
 from vg_reid.evaluate import evaluate
+from vg_reid.rerank import rerank, rerank_blocks
 
 
 def slow_scores(vectors, query, gallery):
@@ -65,6 +68,54 @@ def test_images_of_unknown_camera_are_never_left_out_as_of_the_same(persons, emb
     result = evaluate(unknown, embedder)
     assert result.valid_queries == 6
     assert_slow_loop(result, unknown, embedder)
+
+
+def scored_by(distances, people, trapezoid=False):
+    from vg_metrics.functional import reid_ranking
+
+    labels = [[getattr(p, name) for p in part] for name in ("pid", "camid") for part in (people.query, people.gallery)]
+    return reid_ranking(distances, *labels, trapezoid=trapezoid)
+
+
+def test_re_ranking_and_trapezoids_are_asked_for_and_said(persons, embedder):
+    pytest.importorskip("vg_metrics.functional", reason="vg-metrics is not installed")
+    people = read_people(persons)
+    query, gallery = (embedder.embed([p.path for p in part]) for part in (people.query, people.gallery))
+    result = evaluate(people, embedder, rerank=True)
+    assert result.map == pytest.approx(scored_by(rerank(query, gallery), people).map)
+    assert result.distance == "cosine, re-ranked"
+    result = evaluate(people, embedder, ap="trapezoid")
+    assert result.map == pytest.approx(scored_by(1 - query @ gallery.T, people, trapezoid=True).map)
+    assert "distance: cosine; average precision: trapezoid" in result.describe()
+
+
+@pytest.mark.parametrize("reranked", [False, True])
+def test_joint_distance_learns_times_from_the_training_images(persons, embedder, reranked):
+    pytest.importorskip("vg_metrics.functional", reason="vg-metrics is not installed")
+    pytest.importorskip("scipy", reason="the extra [train] is not installed")
+    from vg_reid.warmup.joint import Sightings, estimate_histogram, joint_rows
+    from vg_reid.warmup.times import read_times
+
+    people = read_people(persons)
+    result = evaluate(people, embedder, joint=True, rerank=reranked)
+
+    def sightings(images):
+        paths = [p.path for p in images]
+        return Sightings(embedder.embed(paths), torch.tensor([p.camid for p in images]), read_times(paths))
+
+    rows = joint_rows(
+        sightings([*people.query, *people.gallery]), estimate_histogram(sightings(people.train), cameras=2)
+    )
+    distances = torch.cat(list(rerank_blocks(rows, 18))) if reranked else rows(slice(0, 18))
+    assert result.map == pytest.approx(scored_by(distances[:6, 6:], people).map)
+    assert result.distance == "joint visual and temporal" + ", re-ranked" * reranked
+
+
+def test_joint_distance_needs_training_images(persons, embedder):
+    pytest.importorskip("vg_metrics.functional", reason="vg-metrics is not installed")
+    people = dataclasses.replace(read_people(persons), train=[])
+    with pytest.raises(ValueError, match="and 0 training images to learn times from"):
+        evaluate(people, embedder, joint=True)
 
 
 def test_no_valid_query_at_all_is_an_error(persons, embedder):

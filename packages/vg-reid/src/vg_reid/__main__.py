@@ -1,4 +1,4 @@
-"""`python -m vg_reid embed | index | search | evaluate`."""
+"""`python -m vg_reid embed | index | search | compare | evaluate | check`."""
 
 import sys
 import warnings
@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
-from vg_reid import commands
+from vg_reid.commands import embed, evaluate, search
 
-DESCRIPTION = "Person re-identification from photos on disk: embed them, index them, search in them, score an encoder."
+DESCRIPTION = "Person re-identification from photos on disk: embed, index, search, compare, score, check."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a user's error is one line on stderr and exit code 2."""
     functions: dict[str, Callable[..., None]] = {
-        "embed": commands.embed,
-        "index": commands.index,
-        "search": commands.search,
-        "evaluate": commands.evaluate,
+        "embed": embed.embed,
+        "index": embed.index,
+        "search": search.search,
+        "compare": search.compare,
+        "evaluate": evaluate.evaluate,
+        "check": evaluate.check,
     }
     try:
         with warnings.catch_warnings():
@@ -29,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args=argv,
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
-    except (ValueError, OSError) as error:
+    except ModuleNotFoundError:
+        raise
+    except (ValueError, OSError, ImportError) as error:  # an ImportError of ours names a missing extra
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
     return 0

@@ -117,7 +117,7 @@ class Embedder:
             progress: called after each batch with the number of images in it.
         Raises:
             FileNotFoundError: if a file does not exist.
-            ValueError: if an image is damaged or too large, or all of them are; the message names the file.
+            ValueError: if an image is damaged or too large and none are to be skipped; the message names the file.
         """
         kept: list[int] = []
         skipped: list[str] = []
@@ -135,8 +135,6 @@ class Embedder:
                 yield pixels
 
         vectors = self._run(readable(), progress)
-        if skipped and not kept:
-            raise ValueError(f"none of {len(images)} images is readable; the first: {skipped[0]}")
         return Embedded(vectors, kept, skipped)
 
     def _decode(self, images: Sequence[Path | Image.Image]) -> Iterator[Future[Tensor]]:

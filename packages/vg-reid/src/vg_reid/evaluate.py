@@ -2,10 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from vg_reid.data.people import People
+import torch
+from torch import Tensor
+
+from vg_reid.data.people import People, Person
 from vg_reid.embedder import Embedder
+from vg_reid.rerank import ROWS_PER_BLOCK, rerank_blocks
+from vg_reid.rerank import rerank as reranked
+
+AveragePrecision = Literal["mean", "trapezoid"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +22,10 @@ class Evaluation:
     encoder: str
     """`Embedder.name`: backbone, origin of the weights, digest."""
     split: str
+    distance: str
+    """What the ranking is by, in words."""
+    ap: str
+    """How average precision is taken: "mean" or "trapezoid"."""
     queries: int
     valid_queries: int
     """Queries whose identity is in the gallery under another camera."""
@@ -36,6 +47,7 @@ class Evaluation:
             f"mAP {self.map:.1%}   rank-1 {self.rank1:.1%}   rank-5 {self.rank5:.1%}   rank-10 {self.rank10:.1%}"
             f"   mINP {self.minp:.1%}",
             f"{self.valid_queries} of {self.queries} queries against {self.gallery} gallery images, by {self.encoder}",
+            f"distance: {self.distance}; average precision: {self.ap}",
         ]
         if self.without_match:
             lines.append(f"{len(self.without_match)} queries have no match in another camera and are in no mean:")
@@ -46,10 +58,21 @@ class Evaluation:
         return lines
 
 
+class Images(NamedTuple):
+    """The readable images of some persons, as vectors."""
+
+    vectors: Tensor
+    persons: list[Person]
+    skipped: list[str]
+
+
 def evaluate(
     people: People,
     embedder: Embedder,
     *,
+    rerank: bool = False,
+    joint: bool = False,
+    ap: AveragePrecision = "mean",
     skip_corrupt: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
@@ -60,46 +83,98 @@ def evaluate(
     Args:
         people: queries and gallery.
         embedder: what turns them into vectors; the ranking is by cosine similarity.
+        rerank: whether distances are re-ranked by k-reciprocal neighbors, with the defaults of `vg_reid.rerank`.
+        joint: whether distances are the joint visual and temporal ones of JVTC+ (table 6.1), with the times between
+            cameras learned from the training images, without labels; all names must tell times.
+        ap: average precision as the mean precision at the matches, or by trapezoids, as the first evaluation code of
+            Market-1501 has it.
         skip_corrupt: whether unreadable images are left out and named; without it they are an error.
         progress: called after each batch with the number of images in it.
     Raises:
-        ValueError: if people have no identities, no query has a valid match, an image is damaged, or vg-metrics is
-            missing.
+        ValueError: if people have no identities, no query has a valid match, an image is damaged, times or training
+            images are missing for `joint`, or vg-metrics is missing.
     """
     reid_ranking = _ranking_function()
-    if not people.query or not people.gallery:
+    if not people.query or not people.gallery or (joint and not people.train):
         raise ValueError(
             f"{people.root} has {len(people.query)} queries and {len(people.gallery)} gallery images to score"
+            + f", and {len(people.train)} training images to learn times from" * joint
         )
-    persons = [*people.query, *people.gallery]
-    paths = [person.path for person in persons]
-    embedded = embedder.embed_images(paths, skip_corrupt=skip_corrupt, progress=progress)
-    readable = [persons[position] for position in embedded.kept]
-    border = sum(position < len(people.query) for position in embedded.kept)
-    query, gallery = readable[:border], readable[border:]
-    ranking = reid_ranking(
-        1 - embedded.vectors[:border] @ embedded.vectors[border:].T,
-        [person.pid for person in query],
-        [person.pid for person in gallery],
-        [person.camid for person in query],
-        [-2 if person.camid == -1 else person.camid for person in gallery],  # an unknown camera equals no other
+    query, gallery, train = (
+        _embedded(persons, embedder, skip_corrupt, progress)
+        for persons in (people.query, people.gallery, people.train if joint else [])
     )
-    invalid = [person for person, valid in zip(query, ranking.valid.tolist(), strict=True) if not valid]
+    ranking = reid_ranking(
+        _joint_distances(query, gallery, train, rerank) if joint else _distances(query, gallery, rerank),
+        [person.pid for person in query.persons],
+        [person.pid for person in gallery.persons],
+        [person.camid for person in query.persons],
+        [-2 if person.camid == -1 else person.camid for person in gallery.persons],  # an unknown one equals no other
+        trapezoid=ap == "trapezoid",
+    )
+    distance = ("joint visual and temporal" if joint else "cosine") + ", re-ranked" * rerank
+    return _evaluation(
+        ranking, query, gallery, train, encoder=embedder.name, split=people.split, distance=distance, ap=ap
+    )
+
+
+def _evaluation(
+    ranking: Any, query: Images, gallery: Images, train: Images, *, encoder: str, split: str, distance: str, ap: str
+) -> Evaluation:
+    invalid = [person for person, valid in zip(query.persons, ranking.valid.tolist(), strict=True) if not valid]
     rank1, rank5, rank10 = (ranking.cmc[min(rank, len(ranking.cmc)) - 1].item() for rank in (1, 5, 10))
     return Evaluation(
-        encoder=embedder.name,
-        split=people.split,
-        queries=len(query),
-        valid_queries=len(query) - len(invalid),
-        gallery=len(gallery),
+        encoder=encoder,
+        split=split,
+        distance=distance,
+        ap=ap,
+        queries=len(query.persons),
+        valid_queries=len(query.persons) - len(invalid),
+        gallery=len(gallery.persons),
         map=float(ranking.map),
         rank1=rank1,
         rank5=rank5,
         rank10=rank10,
         minp=float(ranking.minp),
         without_match=[str(person.path) for person in invalid],
-        unreadable=embedded.skipped,
+        unreadable=query.skipped + gallery.skipped + train.skipped,
     )
+
+
+def _embedded(
+    persons: list[Person], embedder: Embedder, skip_corrupt: bool, progress: Callable[[int], object] | None
+) -> Images:
+    found = embedder.embed_images([p.path for p in persons], skip_corrupt=skip_corrupt, progress=progress)
+    if persons and not found.kept:
+        raise ValueError(f"none of {len(persons)} images is readable; the first: {found.skipped[0]}")
+    return Images(found.vectors, [persons[position] for position in found.kept], found.skipped)
+
+
+def _distances(query: Images, gallery: Images, rerank: bool) -> Tensor:
+    """Cosine distances, (q, g), re-ranked on request."""
+    if rerank:
+        return reranked(query.vectors, gallery.vectors)
+    return 1 - query.vectors @ gallery.vectors.T
+
+
+def _joint_distances(query: Images, gallery: Images, train: Images, rerank: bool) -> Tensor:
+    """Joint visual and temporal distances, (q, g), re-ranked on request."""
+    from vg_reid.warmup.joint import Sightings, estimate_histogram, joint_rows
+    from vg_reid.warmup.times import read_times
+
+    def sightings(*parts: Images) -> Sightings:
+        persons = [person for part in parts for person in part.persons]
+        cameras = torch.tensor([person.camid for person in persons])
+        times = read_times([person.path for person in persons])  # together, as they are compared
+        return Sightings(torch.cat([part.vectors for part in parts]), cameras, times)
+
+    learned, scored = sightings(train), sightings(query, gallery)
+    cameras = 1 + int(torch.cat([learned.camids, scored.camids]).max())
+    rows = joint_rows(scored, estimate_histogram(learned, cameras=cameras))
+    n, queries = len(scored.camids), len(query.persons)
+    starts = range(0, queries, ROWS_PER_BLOCK)
+    plain = (rows(slice(start, min(start + ROWS_PER_BLOCK, queries))) for start in starts)
+    return torch.cat([part[:, queries:] for part in (rerank_blocks(rows, n, rows=queries) if rerank else plain)])
 
 
 def _ranking_function() -> Callable[..., Any]:

@@ -59,6 +59,12 @@ def load_features(path: Path) -> Features:
             vectors = torch.from_numpy(arrays["vectors"])
             pids, camids = arrays["pids"].tolist(), arrays["camids"].tolist()
             metadata = [json.loads(line) for line in arrays["metadata"].tolist()]
+            if vectors.ndim != 2 or not len(vectors) == len(pids) == len(camids) == len(metadata):
+                raise ValueError(
+                    f"vectors {(*vectors.shape,)} with {len(pids)} pids, {len(camids)} camids, {len(metadata)} metadata"
+                )
+            if bad := (~vectors.isfinite().all(dim=1)).nonzero().flatten().tolist():
+                raise ValueError(f"vector {bad[0]} ({len(bad)} in all) is not finite")
             return Features(vectors, pids, camids, metadata, str(arrays["source"]))
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no whole features file ({error}): wanted one written by `embed`") from None

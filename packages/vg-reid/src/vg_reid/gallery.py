@@ -13,6 +13,7 @@ from torch import Tensor
 from vg_reid.gallery_file import read_gallery, write_gallery
 from vg_reid.index import Built, IndexChoice, IndexKind, build_index, choose_index
 from vg_reid.index_cache import IndexCache
+from vg_reid.rerank import rerank as reranked
 from vg_reid.rows import Rows, Texts, check_keys
 from vg_reid.view import View
 
@@ -191,18 +192,32 @@ class Gallery:
         ids = view.rows.ids.gather(rows)
         return SearchResult(scores, ids[..., 0], ids[..., 1], ids[..., 2])
 
-    def rank(self, vector: Tensor, k: int, *, index: IndexChoice = "exact") -> list[tuple[Entry, float]]:
-        """Find the k most similar entries of one vector, (dim,), with all that is known of them and their scores.
+    def rank(
+        self, vector: Tensor, k: int, *, index: IndexChoice = "exact", rerank: int = 0
+    ) -> list[tuple[Entry, float]]:
+        """Find the k most similar entries of one vector, with all that is known of them and their similarities.
 
+        Args:
+            vector: the query, (dim,).
+            k: entries wanted.
+            index: as in `search`.
+            rerank: so many of the best, at least k, come in the order of `vg_reid.rerank.rerank` among each other; 0
+                leaves them as they are.
         Raises:
-            ValueError: as `search`.
+            ValueError: as `search`, or if rerank < 0.
         """
+        if rerank < 0:
+            raise ValueError(f"rerank={rerank}, wanted a number of entries, or 0")
         view = self._view
-        scores, rows = self._search(view, vector[None], k, index)
-        ids = view.rows.ids.gather(rows[0]).tolist()
+        scores, rows = self._search(view, vector[None], max(k, rerank) if k > 0 else k, index)
+        if rerank:
+            distances = reranked(self._checked(vector[None]), view.rows.vectors.gather(rows[0]))
+            order = distances.argsort(dim=1, stable=True)
+            scores, rows = scores.gather(1, order), rows.gather(1, order)
+        ids = view.rows.ids.gather(rows[0, :k]).tolist()
         return [
             (Entry(key, pid, camid, view.metadata(row)), score)
-            for (key, pid, camid), row, score in zip(ids, rows[0].tolist(), scores[0].tolist(), strict=True)
+            for (key, pid, camid), row, score in zip(ids, rows[0, :k].tolist(), scores[0, :k].tolist(), strict=True)
         ]
 
     def build(self, index: IndexKind) -> None:

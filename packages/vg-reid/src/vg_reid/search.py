@@ -51,7 +51,14 @@ class PhotoRanking:
 
 
 def rank_photo(
-    gallery: Gallery, photo: Path, vector: Tensor, k: int, *, index: IndexChoice = "exact", cross_camera: bool = False
+    gallery: Gallery,
+    photo: Path,
+    vector: Tensor,
+    k: int,
+    *,
+    index: IndexChoice = "exact",
+    rerank: int = 0,
+    cross_camera: bool = False,
 ) -> PhotoRanking:
     """Rank the k best entries of a gallery for one photo; the very same file does not count as a match.
 
@@ -62,6 +69,7 @@ def rank_photo(
         vector: its embedding, (d,).
         k: matches wanted.
         index: as in `Gallery.search`.
+        rerank: as in `Gallery.rank`.
         cross_camera: leave out the same person under the same camera, as evaluation does (6.4.1).
     """
     if k < 1:
@@ -75,7 +83,7 @@ def rank_photo(
 
     wanted = k + 1  # the photo itself may be among them
     while True:
-        found = gallery.rank(vector, wanted, index=index)
+        found = gallery.rank(vector, wanted, index=index, rerank=rerank)
         matches = [(entry, score) for entry, score in found if counts(entry)]
         if len(matches) >= k or len(found) < wanted:
             return PhotoRanking(query, matches[:k])
