@@ -13,6 +13,7 @@ from PIL import Image
 from vg_reid.data.people import read_people
 from vg_reid.data.published import check_people
 from vg_reid.data.synthetic import write_persons
+from vg_reid.mesh.projections import Projections
 from vg_reid.mesh.rotate import AZIMUTHS
 
 pytest.importorskip("anny", reason="the extra vg-reid[mesh] is not installed")
@@ -48,10 +49,13 @@ def test_set_is_market1501s_layout_with_projections_and_factors(dressed):
         seen = factors["images"][person.path.relative_to(dressed).as_posix()]
         assert (seen["pid"], seen["camid"]) == (person.pid, person.camid)
         assert Image.open(person.path).size == (64, 128)
-        part = "train" if person in people.train else "test"
-        for folder in ("render", *(f"render_{azimuth}" for azimuth in AZIMUTHS)):
-            view = Image.open(dressed / "projections" / part / folder / person.path.name)
-            assert (view.size, view.mode) == ((128, 256), "L")
+    for part, persons in (("train", people.train), ("test", [*people.query, *people.gallery])):
+        projections = Projections(dressed / "projections", part, persons)
+        views = projections.original(range(len(persons)))
+        assert views.shape == (8, 1, 256, 128)
+        assert ((views > -0.9).float().mean((1, 2, 3)) > 0.1).all()
+        for azimuth in AZIMUTHS:
+            assert (projections.rotated(range(8), [azimuth] * 8) - views).abs().mean() > 0.02
 
 
 def test_set_is_a_function_of_its_seed(dressed, tmp_path):

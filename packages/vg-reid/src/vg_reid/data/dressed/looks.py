@@ -25,7 +25,16 @@ CLOTHES: dict[str, Color] = {
     "pink": (220, 142, 164),
     "violet": (112, 74, 148),
 }
-DARK = ("black", "charcoal", "grey", "navy", "blue", "brown", "beige", "olive")  # what most trousers are
+DARK = (
+    "black",
+    "charcoal",
+    "grey",
+    "navy",
+    "blue",
+    "brown",
+    "beige",
+    "olive",
+)  # what most trousers and half of the tops are
 SKINS: tuple[Color, ...] = ((238, 200, 172), (224, 178, 144), (188, 138, 104), (140, 96, 68), (92, 62, 46))
 HAIRS: dict[str, Color] = {
     "black": (26, 22, 22),
@@ -85,7 +94,7 @@ def draw_looks(count: int, seed: int) -> list[Look]:
 
 
 def _draw_look(draw: random.Random) -> Look:
-    top_color = draw.choice(list(CLOTHES))
+    top_color = draw.choice(list(CLOTHES) if draw.random() < 0.5 else (*DARK, "white"))
     top = draw.choice(TOPS)
     female = draw.random() < 0.5
     return Look(

@@ -80,13 +80,13 @@ def tilted(vertices: Tensor, degrees: float) -> Tensor:
 def _aim(vertices: Tensor, site: Site, draw: random.Random) -> Camera:
     """Frame a person as a detector does: nearly right."""
     low, high = vertices[:, 1].amin().item(), vertices[:, 1].amax().item()
-    tall = (high - low) / (site.fill * draw.uniform(0.93, 1.05))
+    tall = (high - low) / (site.fill * draw.uniform(0.88, 1.06))
     wide = tall * WIDTH / HEIGHT
     middle = float(vertices[:, 0].amin() + vertices[:, 0].amax()) / 2
     return Camera(
         distance=site.distance,
-        x=middle + wide * draw.uniform(-0.06, 0.06),
-        y=(low + high) / 2 + tall * draw.uniform(-0.025, 0.025),
+        x=middle + wide * draw.uniform(-0.1, 0.1),
+        y=(low + high) / 2 + tall * draw.uniform(-0.04, 0.04),
         fov=2 * math.degrees(math.atan(wide / 2 / site.distance)),
     )
 

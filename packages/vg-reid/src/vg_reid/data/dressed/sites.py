@@ -51,7 +51,7 @@ class Site:
 
     def expose(self, picture: Pixels, draw: random.Random) -> Pixels:
         """Give a picture in [0, 1] the camera's colors, sharpness and noise."""
-        picture = picture * np.array(self.cast, np.float32) * np.float32(draw.uniform(0.82, 1.18))
+        picture = picture * np.array(self.cast, np.float32) * np.float32(draw.uniform(0.7, 1.3))
         grey = picture.mean(2, keepdims=True)
         picture = np.clip(grey + self.saturation * (picture - grey), 0, 1) ** np.float32(self.gamma)
         picture = picture * (1 - self.haze) + self.haze * np.float32(0.85)

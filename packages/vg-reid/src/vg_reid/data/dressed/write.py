@@ -18,6 +18,7 @@ from vg_reid.data.dressed.shoot import DRAWN, Shot, shoot, tilted
 from vg_reid.data.dressed.sites import Site, draw_sites
 from vg_reid.data.layouts import MARKET_PARTS
 from vg_reid.files import atomic
+from vg_reid.mesh.projections import Part, azimuth_folder
 from vg_reid.mesh.render import render
 from vg_reid.mesh.rotate import AZIMUTHS, rotate
 
@@ -91,10 +92,9 @@ def write_projections(root: Path, appearance: Appearance, shot: Shot, faces: Ten
     turns = torch.tensor([0.0, *AZIMUTHS])
     bodies = tilted(rotate(shot.body.expand(len(turns), -1, -1), turns + shot.azimuth), shot.elevation)
     views = render(bodies, faces, (0,), DRAWN, camera=shot.camera)[:, 0]
-    part = "train" if appearance.part == "train" else "test"
+    part: Part = "train" if appearance.part == "train" else "test"
     for turn, view in zip(turns.int().tolist(), views, strict=True):
-        folder = root / part / (f"render_{turn}" if turn else "render")
-        with atomic(folder / appearance.name) as staged:
+        with atomic(azimuth_folder(root, part, turn) / appearance.name) as staged:
             Image.fromarray((view * 255).round().byte().numpy()).save(staged, quality=90)
 
 
