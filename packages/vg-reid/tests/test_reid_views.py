@@ -67,17 +67,17 @@ def crop(sheet: Image.Image, corner: tuple[int, int]) -> bytes:
 
 def test_comparison_sheet_has_a_row_for_each_model(rng):
     photos = torch.rand(2, 3, 8, 6, generator=rng)
-    views = {name: torch.rand(2, 2, 3, 8, 6, generator=rng) for name in ("without", "with")}
+    views = [(name, torch.rand(2, 2, 3, 8, 6, generator=rng)) for name in ("without", "with")]
     sheet = comparison_sheet(photos, views, (90,))
     assert sheet.size == (96 + 4 + 3 * 10, 18 + 4 + 4 * 12)
     corner = (96 + 4 + 2 * 10, 18 + 4 + 3 * 12)  # second person, second model, turned
-    assert crop(sheet, corner) == to_picture(views["with"][1, 1]).tobytes()
+    assert crop(sheet, corner) == to_picture(views[1][1][1, 1]).tobytes()
 
 
 def test_sheets_that_cannot_be_drawn_are_an_error():
     photos, views = torch.zeros(2, 3, 8, 6), torch.zeros(2, 3, 3, 8, 6)
     with pytest.raises(ValueError, match=r"views are \(2, 3\) persons and sides, wanted \(2, 2\)"):
-        comparison_sheet(photos, {"one": views}, (90,))
+        comparison_sheet(photos, [("one", views)], (90,))
     with pytest.raises(ValueError, match=r"projections are \(2, 2\), wanted \(2, 3\) as views"):
         view_sheet(photos, torch.zeros(2, 2, 1, 8, 6), views, (90, 180))
     with pytest.raises(ValueError, match="no pictures to lay out"):

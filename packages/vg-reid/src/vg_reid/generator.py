@@ -1,6 +1,7 @@
 """The view generator (6.3.1) as one model: structure encoder and decoder, a mesh and a part code to an image."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import get_args
 
 import torch
@@ -10,6 +11,8 @@ from vg_reid.decoder import Decoder, DecoderConfig
 from vg_reid.encoder import Encoder, Weights
 from vg_reid.model_folder import SavedModel
 from vg_reid.structure import StructureEncoder, StructureEncoderConfig
+
+GENERATOR = "generator"  # the view generator's folder in the folder of its E_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,23 @@ def random_generator(config: GeneratorConfig, seed: int = 0) -> ViewGenerator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ViewGenerator(config).eval()
+
+
+def load_models(folder: str | Path, device: str | torch.device = "cpu") -> tuple[Encoder, ViewGenerator]:
+    """Load E_id and the view generator that was trained with it: a model folder, and `generator` in it.
+
+    Raises:
+        FileNotFoundError: if a file of theirs is missing.
+        ValueError: if one is damaged, of another system, or the two do not fit together.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder: wanted a model folder with another one, generator, in it")
+    if not (folder / GENERATOR).is_dir():
+        raise FileNotFoundError(f"{folder / GENERATOR} is missing: wanted the view generator that belongs to the model")
+    encoder, generator = Encoder.from_pretrained(folder), ViewGenerator.from_pretrained(folder / GENERATOR)
+    require_match(encoder, generator)
+    return encoder.to(device), generator.to(device)
 
 
 def require_match(encoder: Encoder, generator: ViewGenerator) -> None:

@@ -92,7 +92,7 @@ def measure_disentanglement(
 
     Args:
         generate: the view generator.
-        part_codes: f_id of different persons, (n, d); each also gets the code of the person before it.
+        part_codes: f_id of persons, (n, d); each also gets the code of the one half of the set away.
         own: projections of their own structures, (n, 1, h, w) in [-1, 1].
         new: projections in new view-points, likewise.
         batch_size: images that are generated at a time.
@@ -110,7 +110,7 @@ def measure_disentanglement(
 
     before = silhouettes(own, part_codes)
     turned = silhouettes(new, part_codes)
-    exchanged = silhouettes(own, part_codes.roll(1, 0))
+    exchanged = silhouettes(own, part_codes.roll(len(part_codes) // 2, 0))
     with_new, with_old = overlap(turned, new_body), overlap(turned, old_body)
     return Disentanglement(
         new_mesh=with_new.mean().item(),

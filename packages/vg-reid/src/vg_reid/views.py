@@ -1,6 +1,6 @@
 """Sheets of generated views: a person from all sides (figures 6.3, 6.8 to 6.10), models side by side (figure 6.4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -85,22 +85,22 @@ def view_sheet(photos: Tensor, projections: Tensor, views: Tensor, azimuths: Seq
     return grid(rows, columns=_columns(azimuths))
 
 
-def comparison_sheet(photos: Tensor, views: Mapping[str, Tensor], azimuths: Sequence[int]) -> Image.Image:
+def comparison_sheet(photos: Tensor, views: Sequence[tuple[str, Tensor]], azimuths: Sequence[int]) -> Image.Image:
     """Draw what several models make of the same persons (figure 6.4), a row for each model.
 
     Args:
         photos: x, (n, 3, h, w), normalized.
-        views: the name of a model to its views of all persons, (n, 1 + a, 3, h, w), normalized.
+        views: of each model its name and its views of all persons, (n, 1 + a, 3, h, w), normalized.
         azimuths: degrees of the turns, a of them.
     Raises:
         ValueError: if the numbers of persons or of views differ.
     """
-    for generated in views.values():
+    for _, generated in views:
         _check_views(photos, generated, azimuths)
     rows: list[list[Tile]] = []
     names: list[str] = []
     for i, photo in enumerate(photos):
-        for j, (name, generated) in enumerate(views.items()):
+        for j, (name, generated) in enumerate(views):
             rows.append([to_picture(photo) if j == 0 else None, *map(to_picture, generated[i])])
             names.append(name)
     return grid(rows, columns=_columns(azimuths), names=names)
