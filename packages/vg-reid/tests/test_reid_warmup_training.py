@@ -72,6 +72,7 @@ JVTC = jvtc.JVTCConfig(
     k1=4,
     k2=2,
     eps_share=0.05,
+    joint_eps_share=0.05,
 )
 RUNS = {
     "jvtc": lambda d, **o: (jvtc, jvtc.TrainState(dataclasses.replace(JVTC, **o)), {"times": d.times}),
@@ -221,6 +222,17 @@ def test_jvtc_adds_the_global_loss_and_clusters_in_their_epochs(data):
     assert [terms for terms, _ in seen] == [{"local"}] * 2 + [{"local", "global"}] * 6
     assert [count for _, count in seen][:2] == [n] * 2
     assert all(1 < count < n for _, count in seen[2:])
+    assert [(report["epoch"], report["clusters"]) for report in state.reports] == [(1, seen[2][1]), (3, seen[6][1])]
+    assert state.reports[0]["images"] == n and 0 < state.reports[0]["eps"] < 1
+
+
+def test_jvtc_clusters_each_slot_of_time_on_its_own(data):
+    times = data.times._replace(slots=torch.arange(30) % 2)
+    state = jvtc.TrainState(JVTC)
+    for _ in jvtc.train(state, data.images, times=times):
+        pass
+    assert not set(state.labels[::2].tolist()) & set(state.labels[1::2].tolist())
+    assert len(state.labels.unique()) == state.reports[-1]["clusters"] < 30
 
 
 def test_jvtc_source_labels_decide_the_classifier(data):

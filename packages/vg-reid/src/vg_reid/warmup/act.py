@@ -196,6 +196,7 @@ class _ACT(Procedure[TrainState]):
         labels = dbscan(pairs, n, eps, config.min_samples)
         if (found := int(labels.max()) + 1) < 2:
             raise ValueError(f"found {found} clusters of {n} images at eps {eps:.3f}, wanted at least 2")
+        state.report(labels, eps)
         noisy = labels < 0
         nearest = [part.argmax(1) for part in (features[noisy] @ features[~noisy].T).split(ROWS_PER_BLOCK)]
         if nearest:

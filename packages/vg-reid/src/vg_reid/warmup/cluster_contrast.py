@@ -98,9 +98,11 @@ class _ClusterContrast(Procedure[TrainState]):
 
         state, config = self.state, self.state.config
         features = embed_all(state.encoder, self.images)
-        labels = torch.as_tensor(
-            cluster(features, rule="fixed", eps=config.eps, min_samples=config.min_samples, k1=config.k1, k2=config.k2)
+        found = cluster(
+            features, rule="fixed", eps=config.eps, min_samples=config.min_samples, k1=config.k1, k2=config.k2
         )
+        labels = torch.from_numpy(found)
+        state.report(labels, config.eps)
         centers = cluster_centers(features, labels)
         state.memory = {"labels": labels, "centers": centers.to(state.engine.device)}
 

@@ -6,6 +6,7 @@ The baseline of most rows of tables 6.1 to 6.3. Numbers are those of the release
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -51,11 +52,13 @@ class JVTCConfig(WarmupConfig):
     visual_share: float = 0.3  # of the squared distance in the re-ranked one
     joint_share: float = 0.5  # likewise of the joint distance
     eps_share: float = 1.6e-3  # of the smallest distances, whose mean is the radius of DBSCAN
+    joint_eps_share: float = 1.6e-3  # likewise in the epochs of the joint distance
     eps_scale: float = 1.0  # times the radius; less without a source set
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_above(self, 0, "views", "source_batch", "relabel_every", "k1", "k2", "eps_share", "eps_scale")
+        check_above(self, 0, "views", "source_batch", "relabel_every", "k1", "k2")
+        check_above(self, 0, "eps_share", "joint_eps_share", "eps_scale")
         check_least(self, 0, "source_classes", "memory_slope", "memory_most", "global_weight")
         if self.global_from % self.relabel_every:
             raise ValueError(f"global_from={self.global_from}, wanted a multiple of relabel_every={self.relabel_every}")
@@ -167,7 +170,11 @@ class _JVTC(Procedure[TrainState]):
         """Cluster the memory, every few epochs."""
         config = self.state.config
         if self.epoch >= config.global_from and self.epoch % config.relabel_every == 0:
-            self.state.memory["labels"] = self._clusters()
+            bank = self.state.memory["bank"].cpu()
+            joint = config.joint_from is not None and self.epoch >= config.joint_from
+            labels, eps = self._joint_clusters(bank) if joint else self._visual_clusters(bank, config.eps_share)
+            self.state.memory["labels"] = labels
+            self.state.report(labels, eps)
 
     def batches(self) -> list[list[int]]:
         """Target batches; with a source set as many as it has batches, going round the target images."""
@@ -202,36 +209,38 @@ class _JVTC(Procedure[TrainState]):
         bank[indices] = renewed(bank[indices], embeddings.to(bank.dtype), momentum, unit=config.unit_memory)
         return losses
 
-    def _clusters(self) -> Tensor:
-        """Labels of all images; slots that cannot be compared in time, such as days, are clustered on their own."""
-        config, bank = self.state.config, self.state.memory["bank"].cpu()
-        joint = self.times is not None and config.joint_from is not None and self.epoch >= config.joint_from
-        if self.times is None or not joint:
-            return self._by_distance(squared_distances(bank), len(bank), config.visual_share)
-        labels = torch.empty(len(bank), dtype=torch.int64)
-        taken = 0
-        for slot in self.times.slots.unique():
-            inside = (self.times.slots == slot).nonzero().flatten()
-            own = Times(self.times.frames[inside], self.times.slots[inside], self.times.bin_width)
-            labels[inside] = taken + self._by_joint(Sightings(bank[inside], self.images.camids[inside], own))
-            taken = int(labels[inside].max()) + 1
-        return labels
+    def _joint_clusters(self, bank: Tensor) -> tuple[Tensor, float]:
+        """Cluster by sight, learn the times that persons take from camera to camera, and cluster by both.
 
-    def _by_joint(self, sightings: Sightings) -> Tensor:
-        """Cluster by sight, learn the times that persons take from camera to camera, and cluster by both."""
-        config, n = self.state.config, len(sightings.camids)
-        if n == 1:
-            return torch.zeros(1, dtype=torch.int64)
-        visual = self._by_distance(squared_distances(sightings.features), n, config.visual_share)
-        cameras = int(self.images.camids.max()) + 1
-        rows = joint_rows(sightings, time_histogram(visual, sightings.camids, sightings.times, cameras=cameras))
-        return self._by_distance(_from_nearest(rows), n, config.joint_share)
+        Slots that cannot be compared in time, such as days, are clustered on their own; the radius is their mean.
+        """
+        config, times, camids = self.state.config, cast(Times, self.times), self.images.camids
+        cameras = int(camids.max()) + 1
+        labels, radii, taken = torch.empty(len(bank), dtype=torch.int64), [], 0
+        for slot in times.slots.unique():
+            inside = (times.slots == slot).nonzero().flatten()
+            own = Times(times.frames[inside], times.slots[inside], times.bin_width)
+            seen, n = Sightings(bank[inside], camids[inside], own), len(inside)
+            found = torch.zeros(n, dtype=torch.int64)
+            if n > 1:
+                visual, _ = self._visual_clusters(seen.features, config.joint_eps_share)
+                rows = joint_rows(seen, time_histogram(visual, seen.camids, own, cameras=cameras))
+                found, eps = self._clusters(_from_nearest(rows), n, config.joint_share, config.joint_eps_share)
+                radii.append(eps)
+            labels[inside] = taken + found
+            taken += int(found.max()) + 1
+        return labels, sum(radii) / max(1, len(radii))
 
-    def _by_distance(self, rows: Rows, n: int, share: float) -> Tensor:
+    def _visual_clusters(self, features: Tensor, eps_share: float) -> tuple[Tensor, float]:
+        return self._clusters(squared_distances(features), len(features), self.state.config.visual_share, eps_share)
+
+    def _clusters(self, rows: Rows, n: int, share: float, eps_share: float) -> tuple[Tensor, float]:
+        """Labels of n images by re-ranked distances, and the radius."""
         config = self.state.config
         blocks = rerank_blocks(rows, n, k1=config.k1, k2=config.k2, lambda_value=share)
-        pairs, eps = smallest_pairs(blocks, n, config.eps_share)
-        return dbscan(pairs, n, config.eps_scale * eps)
+        pairs, eps = smallest_pairs(blocks, n, eps_share)
+        eps *= config.eps_scale
+        return dbscan(pairs, n, eps), eps
 
 
 def _from_nearest(rows: Rows) -> Rows:

@@ -119,11 +119,11 @@ def embed_all(
         code: which of E_id's codes, and how it is normalized.
         batch_size: images at a time.
     """
-    device, training = next(encoder.parameters()).device, encoder.training
+    weight, training = encoder.conv1.weight, encoder.training
     encoder.eval()
     rows = []
     for start in range(0, len(images), batch_size):
         pixels = [images.pixels(index) for index in range(start, min(start + batch_size, len(images)))]
-        rows.append(code(encoder(normalize(torch.stack(pixels).to(device).float() / 255))).cpu())
+        rows.append(code(encoder(normalize(torch.stack(pixels).to(weight) / 255))).cpu())
     encoder.train(training)
     return torch.cat(rows)

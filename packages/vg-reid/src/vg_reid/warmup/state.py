@@ -2,7 +2,7 @@
 
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
@@ -37,6 +37,7 @@ class TrainState(ABC, Generic[C]):
         epoch: epochs done.
         batch: steps done in this epoch.
         step: steps done in all.
+        reports: what each clustering found, with its epoch counted from 0, as plain values.
     Raises:
         ValueError: if the weights to start from do not fit the config.
     """
@@ -52,6 +53,7 @@ class TrainState(ABC, Generic[C]):
             raise ValueError(f"found {self.engine.world_size} processes, wanted 1: a warm-up runs in one")
         self.epoch = self.batch = self.step = 0
         self.memory: dict[str, Tensor] = {}
+        self.reports: list[dict[str, Any]] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.nets = self.build(config)
@@ -104,9 +106,15 @@ class TrainState(ABC, Generic[C]):
             self.epoch, self.batch = self.epoch + 1, 0
         return self.step - 1
 
+    def report(self, labels: Tensor, eps: float) -> None:
+        """Note what a clustering of this epoch found: labels, -1 for an outlier, and the radius."""
+        from vg_reid.pseudo import clusters_report
+
+        self.reports.append({"epoch": self.epoch} | asdict(clusters_report(labels.numpy(), eps)))
+
     def state_dict(self) -> dict[str, Any]:
         """Everything, as {"tensors": flat names to tensors, "meta": what JSON can hold}; the tensors are not copies."""
-        place = {"epoch": self.epoch, "batch": self.batch, "step": self.step}
+        place = {"epoch": self.epoch, "batch": self.batch, "step": self.step, "reports": self.reports}
         memory = {f"{MEMORY}{name}": value for name, value in self.memory.items()}
         return {"tensors": to_tensors(self.nets, self.optimizers) | memory, "meta": self._identity() | place}
 
@@ -124,6 +132,7 @@ class TrainState(ABC, Generic[C]):
         from_tensors(self.nets, self.optimizers, rest)
         self.memory = {key.removeprefix(MEMORY): value.clone() for key, value in memory.items()}
         self.epoch, self.batch, self.step = meta["epoch"], meta["batch"], meta["step"]
+        self.reports = list(meta["reports"])
 
     def _identity(self) -> dict[str, Any]:
         """What two states must have in common for one to become the other."""
