@@ -2,14 +2,16 @@
 
 thesis
     command   vg-train fit jvtc --data Market-1501-v15.09.15 --encoder IMAGENET
-              vg-train fit jvtc --data Market-1501-v15.09.15 --source DukeMTMC-reID --encoder IMAGENET
               vg-train fit source --data DukeMTMC-reID --encoder IMAGENET, then
               vg-train fit act --data Market-1501-v15.09.15 --source DukeMTMC-reID --encoder runs/source/model
     hardware  one GPU with 24 GB or more
     numbers   of the released codes; IMAGENET is a model folder of `vg_reid.official.load` with ImageNet's weights
     not run   by us: no such GPU time
-msmt17 (jvtc)
-    as thesis, with the memory scaled to length 1
+market, duke, msmt17 (jvtc)
+    fully unsupervised; the radius of clusters as the file names of GCL's checkpoints have it
+duke-to-market, market-to-duke, market-to-msmt17, duke-to-msmt17 (jvtc)
+    command   vg-train fit jvtc --preset duke-to-market --data Market-1501-v15.09.15 --source DukeMTMC-reID
+              --encoder IMAGENET
 tiny
     command   vg-train fit cluster-contrast --data people --preset tiny
     hardware  two CPU cores
@@ -39,7 +41,9 @@ TITLES = {
     "cluster-contrast": "cluster contrast, a baseline that the thesis does not have: E_id without labels",
 }
 MANY = 2  # classes, until the data tells how many there are
-UNSUPERVISED_EPS = 0.8  # of JVTC's radius, in its released code for training without a source set
+UNSUPERVISED_EPS = 0.75  # of JVTC's radius without a source set, by the names of GCL's checkpoints
+MSMT17_EPS = 0.85
+MSMT17 = {"unit_memory": True, "joint_share": 0.3, "joint_eps_share": 4.8e-3}  # of JVTC's code for that dataset
 
 
 def thesis(config: Callable[[], WarmupConfig]) -> Recipe:
@@ -53,8 +57,7 @@ def tiny(config: Callable[[], WarmupConfig], **changes: Any) -> Recipe:
     return Recipe(config=replace(config(), **few), keep=Keeping(picture_every=0, save_every=0))
 
 
-def _jvtc(**changes: Any) -> JVTCConfig:
-    return JVTCConfig(eps_scale=UNSUPERVISED_EPS, **changes)
+_jvtc = partial(JVTCConfig, eps_scale=UNSUPERVISED_EPS)
 
 
 def _source() -> SourceConfig:
@@ -63,9 +66,13 @@ def _source() -> SourceConfig:
 
 PRESETS: Mapping[str, Mapping[str, Callable[[], Recipe]]] = {
     "jvtc": {
-        "thesis": partial(thesis, _jvtc),
-        "source": partial(thesis, JVTCConfig),
-        "msmt17": partial(thesis, partial(_jvtc, unit_memory=True)),
+        "market": partial(thesis, _jvtc),
+        "duke": partial(thesis, _jvtc),
+        "msmt17": partial(thesis, partial(JVTCConfig, eps_scale=MSMT17_EPS, **MSMT17)),
+        "duke-to-market": partial(thesis, JVTCConfig),
+        "market-to-duke": partial(thesis, JVTCConfig),
+        "market-to-msmt17": partial(thesis, partial(JVTCConfig, **MSMT17)),
+        "duke-to-msmt17": partial(thesis, partial(JVTCConfig, **MSMT17)),
         "tiny": partial(tiny, _jvtc, batch_size=8, global_from=2, relabel_every=2, joint_from=None),
     },
     "mmcl": {

@@ -135,6 +135,7 @@ def _training(state: Any, people: People, steps: Callable[[], Iterator[Step]]) -
         steps=steps,
         data=describe_data(people),
         save_model=state.encoder.save_pretrained,
+        reports=lambda: state.reports,
         score=scorer(people, state.encoder),
         about=tuple(people.describe()),
     )
