@@ -8,16 +8,37 @@ from typing import Literal, Protocol, get_args
 from PIL import Image
 from torch import Tensor
 
+from vg_reid.mesh.anny import AnnyBody
 from vg_reid.mesh.crop import WeakCamera
+from vg_reid.mesh.fixed import read_body
+from vg_reid.mesh.smpl import SMPLBody
 
 Kind = Literal["standing", "regressor", "hmr", "spin", "precomputed"]
 
-NEEDS: dict[Kind, tuple[str, ...]] = {  # the paths without which a kind cannot work
-    "standing": (),
-    "regressor": ("source",),
-    "hmr": ("source", "body"),
-    "spin": ("source", "body"),
-    "precomputed": ("source",),
+Use = Literal["needed", "optional", "unused"]
+
+PATHS: dict[str, dict[Kind, Use]] = {  # what each kind does with the paths of its config
+    "source": {
+        "standing": "unused",
+        "regressor": "needed",
+        "hmr": "needed",
+        "spin": "needed",
+        "precomputed": "needed",
+    },
+    "body": {
+        "standing": "optional",
+        "regressor": "unused",
+        "hmr": "needed",
+        "spin": "needed",
+        "precomputed": "optional",
+    },
+    "mean": {
+        "standing": "unused",
+        "regressor": "unused",
+        "hmr": "optional",
+        "spin": "optional",
+        "precomputed": "unused",
+    },
 }
 
 
@@ -52,17 +73,51 @@ class EstimatorConfig:
     """standing: one upright body seen from the front, no estimate at all. regressor: the net of `vg-train fit body`.
     hmr, spin: networks with public checkpoints and the SMPL body, by path. precomputed: a folder of meshes."""
     source: Path | None = None
-    """regressor: its model folder; hmr and spin: the checkpoint; precomputed: the folder of meshes."""
+    """regressor: its model folder. hmr, spin: the checkpoint. precomputed: the folder of meshes."""
     body: Path | None = None
-    """hmr and spin: the SMPL model file. precomputed: a mesh file whose faces those meshes share that have none."""
+    """standing: a mesh file in the place of Anny. hmr, spin: the SMPL model file. precomputed: a mesh file with the
+    faces of those meshes that have none."""
     mean: Path | None = None
-    """hmr and spin: the mean parameters (.npz), where the checkpoint lacks them."""
+    """hmr, spin: the mean parameters (.npz), where the checkpoint lacks them."""
     device: str = "cpu"
     """Where the nets run."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind={self.kind!r}, wanted one of {', '.join(get_args(Kind))}")
-        for name in NEEDS[self.kind]:
-            if getattr(self, name) is None:
+        for name, kinds in PATHS.items():
+            given = getattr(self, name) is not None
+            if kinds[self.kind] == "needed" and not given:
                 raise ValueError(f"kind={self.kind!r} without {name}, wanted its path")
+            if kinds[self.kind] == "unused" and given:
+                raise ValueError(f"kind={self.kind!r} with {name}={getattr(self, name)}, wanted none: it is not read")
+
+
+def estimator(config: EstimatorConfig) -> Estimator:
+    """Make the estimator that was chosen.
+
+    Raises:
+        FileNotFoundError: if a file or folder does not exist.
+        ValueError: if one cannot be read, or an extra is not installed (`mesh` for Anny, `smpl` for SMPL).
+    """
+    source, body = config.source, config.body
+    match config.kind:
+        case "standing":
+            from vg_reid.mesh.standing import Standing
+
+            return Standing(read_body(body) if body else AnnyBody())
+        case "regressor" if source:
+            from vg_reid.mesh.regressor import BodyRegressor
+            from vg_reid.mesh.regressor_estimate import RegressorEstimator
+
+            return RegressorEstimator(BodyRegressor.from_pretrained(source).to(config.device), AnnyBody(config.device))
+        case "hmr" | "spin" as net if source and body:
+            from vg_reid.mesh.hmr import HMREstimator
+            from vg_reid.mesh.hmr_official import load
+
+            return HMREstimator(load(source, net, config.mean).to(config.device), SMPLBody(body, config.device))
+        case "precomputed" if source:
+            from vg_reid.mesh.precomputed import Precomputed
+
+            return Precomputed(source, read_body(body).faces if body else None)
+    raise ValueError(f"kind={config.kind!r} without its paths")

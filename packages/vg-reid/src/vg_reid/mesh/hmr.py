@@ -5,13 +5,19 @@ could be tried here: what `hmr_official` says of them is from documentation, unv
 """
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 
 from vg_reid.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from vg_reid.mesh.crop import WeakCamera, square_crop
+from vg_reid.mesh.estimate import MeshEstimate
+from vg_reid.mesh.rotate import rotation_matrix
+from vg_reid.mesh.smpl import SMPLBody
 from vg_reid.resnet import Bottleneck, Stage, init_weights, residual_stage
 
 JOINTS, SHAPE, CAMERA = 24, 10, 3
@@ -80,7 +86,7 @@ class HMR(Backbone):
             hidden = F.dropout(self.fc1(torch.cat([features, theta], 1)).relu(), training=self.training)
             theta = theta + self.fc3(F.dropout(self.fc2(hidden).relu(), training=self.training))
         camera, pose, shape = theta.split([CAMERA, 3 * JOINTS, SHAPE], dim=1)
-        return BodyParameters(axis_angle_matrix(pose.unflatten(1, (JOINTS, 3))), shape, camera)
+        return BodyParameters(rotation_matrix(pose.unflatten(1, (JOINTS, 3))), shape, camera)
 
 
 class SPIN(Backbone):
@@ -120,16 +126,6 @@ class SPIN(Backbone):
         return BodyParameters(rotation_6d_matrix(pose.unflatten(1, (JOINTS, 6))), shape, camera)
 
 
-def axis_angle_matrix(vectors: Tensor) -> Tensor:
-    """Rotations about vectors by their length in radians (Rodrigues): (..., 3) to (..., 3, 3); smooth at zero."""
-    angle = vectors.square().sum(-1).clamp_min(1e-16).sqrt()[..., None, None]
-    zero = torch.zeros_like(vectors[..., 0])
-    x, y, z = vectors.unbind(-1)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
-    eye = torch.eye(3, dtype=vectors.dtype, device=vectors.device)
-    return eye + angle.sin() / angle * cross + (1 - angle.cos()) / angle.square() * (cross @ cross)
-
-
 def rotation_6d_matrix(values: Tensor) -> Tensor:
     """Rotations from 6 numbers: (..., 6) to (..., 3, 3).
 
@@ -140,3 +136,37 @@ def rotation_6d_matrix(values: Tensor) -> Tensor:
     first = F.normalize(first, dim=-1)
     second = F.normalize(second - (first * second).sum(-1, keepdim=True) * first, dim=-1)
     return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+
+
+class HMREstimator:
+    """Photos to SMPL meshes, through HMR or SPIN.
+
+    Args:
+        net: one of the two, in eval mode.
+        body: SMPL, on the same device.
+    """
+
+    def __init__(self, net: HMR | SPIN, body: SMPLBody) -> None:
+        self.net, self.body = net, body
+
+    @torch.no_grad()
+    def __call__(self, images: Sequence[Image.Image], names: Sequence[str] = ()) -> list[MeshEstimate]:
+        """Estimate bodies, as `vg_reid.mesh.estimate.Estimator` says; all photos go through the net together."""
+        if not images:
+            return []
+        crops = torch.stack([square_crop(image) for image in images])
+        found = self.net(crops.to(self.net.conv1.weight.device))
+        vertices = y_up(self.body.posed(found.rotations, found.shape)).cpu()
+        facing = y_up(found.rotations[:, 0, :, 2])  # where the body's own z axis points
+        azimuths = torch.rad2deg(torch.atan2(facing[:, 0], facing[:, 2])).tolist()
+        cameras = [WeakCamera(scale, x, -y) for scale, x, y in found.camera.tolist()]
+        faces = self.body.faces.cpu()
+        return [
+            MeshEstimate(mesh, faces, azimuth, camera)
+            for mesh, azimuth, camera in zip(vertices, azimuths, cameras, strict=True)
+        ]
+
+
+def y_up(points: Tensor) -> Tensor:
+    """Turn points (..., 3) from HMR's axes (y down, z away from the camera) to y up, z towards it."""
+    return points * points.new_tensor([1.0, -1.0, -1.0])

@@ -10,6 +10,7 @@
 The checkpoint of akanazawa/hmr itself, model.ckpt-667589, is TensorFlow's and of another ResNet: it is not read.
 """
 
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ LAYERS = {f"regressor.fc_blocks.regressor_fc_{i}.": f"fc{i + 1}." for i in range
 HMR_KEYS = {**LAYERS, "regressor.mean_theta": "mean_theta", "encoder.": ""}  # what their keys begin with: ours
 BODY = "smpl."  # buffers of the body model, which some files carry along
 COUNTER = ".num_batches_tracked"  # lacking in files of old PyTorch
+DAMAGE = (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, IndexError, struct.error)
 MEANS = {"hmr": ("mean_theta",), "spin": ("init_pose", "init_shape", "init_cam")}
 
 
@@ -88,7 +90,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise FileNotFoundError(f"{path} does not exist: wanted a PyTorch checkpoint file{hint}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is not a readable checkpoint ({reason}): wanted tensors in a whole file") from None
     if not isinstance(content, Mapping):
