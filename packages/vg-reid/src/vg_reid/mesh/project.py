@@ -131,6 +131,7 @@ def draw_projections(estimate: MeshEstimate, photo: Image.Image, azimuths: Seque
     return render(vertices - middle, estimate.faces, azimuths, size, camera=camera)
 
 
+@torch.inference_mode()
 def _make(job: Job, estimator: Estimator, batch: _Batch) -> list[str]:
     """Write the projections of some photos; return a line for each that has no mesh or cannot be read."""
     failed: list[str] = []
