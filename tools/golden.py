@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import golden_persons
 import golden_systems
 import torch
 from golden_systems import STEPS
@@ -38,6 +39,7 @@ SYSTEMS: dict[str, Callable[[], Iterator[Step]]] = {
     "vgan": golden_systems.vgan_steps,
     "tgan": golden_systems.tgan_steps,
     "mocogan": golden_systems.mocogan_steps,
+    "gcl": golden_persons.gcl_steps,
 }
 
 

@@ -49,14 +49,14 @@ def read_batch(state: TrainState, images: PersonImages, structures: Structures |
         structures: projections of the bodies, None without generation.
         indices: which images.
     """
-    seed, step, device = state.seed, state.step, state.device
-    pixels = images.batch(indices, seed=number(seed, AUGMENT, step)).to(device)
-    projected, pairs, rows = None, None, torch.tensor(indices, device=device)
+    seed, step, weight = state.seed, state.step, state.encoder.conv1.weight
+    pixels = images.batch(indices, seed=number(seed, AUGMENT, step)).to(weight)
+    projected, pairs, rows = None, None, torch.tensor(indices, device=weight.device)
     if structures is not None:
         azimuths = state.config.azimuths
         draw = torch.randint(len(azimuths), (len(indices),), generator=seeded(seed, VIEWS, step))
         turned = structures.rotated(indices, [azimuths[i] for i in draw.tolist()])
-        projected = torch.cat([structures.original(indices), turned]).to(device)
+        projected = torch.cat([structures.original(indices), turned]).to(weight)
     if state.contrasting and state.labels is not None:
         pairs = draw_pairs(rows, state.labels, seeded(seed, PAIRS, step), state.config.contrast.negatives)
     return Batch(rows, pixels, projected, pairs)

@@ -34,12 +34,12 @@ def generate_views(
         The projections, (n, 1 + a, 1, h, w) in [-1, 1], the original first, and the views of them,
         (n, 1 + a, 3, h, w), normalized as E_id reads images.
     """
-    device, training = next(encoder.parameters()).device, encoder.training
+    weight, training = encoder.conv1.weight, encoder.training
     encoder.eval()
-    pixels = torch.stack([images.pixels(index) for index in indices]).to(device).float() / 255
+    pixels = torch.stack([images.pixels(index) for index in indices]).to(weight) / 255
     codes = encoder(normalize(pixels)).part_code
     encoder.train(training)
     turned = [structures.rotated(indices, [azimuth] * len(indices)) for azimuth in azimuths]
-    projections = torch.stack([structures.original(indices), *turned], 1).to(device)
+    projections = torch.stack([structures.original(indices), *turned], 1).to(weight)
     views = [generator(projections[:, turn], codes) for turn in range(projections.shape[1])]
     return projections, torch.stack(views, 1)
