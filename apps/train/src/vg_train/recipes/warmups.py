@@ -53,7 +53,7 @@ def thesis(config: Callable[[], WarmupConfig]) -> Recipe:
 
 def tiny(config: Callable[[], WarmupConfig], **changes: Any) -> Recipe:
     """For two cores: the E_id of GCL's preset of that name, few epochs of few steps."""
-    few = {"encoder": gcl.tiny().encoder, "epochs": 8, "epoch_steps": 30} | changes
+    few: dict[str, Any] = {"encoder": gcl.tiny().encoder, "epochs": 8, "epoch_steps": 30} | changes
     return Recipe(config=replace(config(), **few), keep=Keeping(picture_every=0, save_every=0))
 
 
