@@ -51,7 +51,8 @@ def update(state: TrainState, batch: Batch) -> Losses:
     Returns:
         The losses as detached scalars, weighted as in eq. 6.4 and eq. 6.9.
     Raises:
-        ValueError: if a gradient is not finite; the nets that it is for, and the bank, are then as they were.
+        ValueError: if a gradient is not finite; the nets that it is for, and the bank, are then as they were. Or if
+            the batch lacks structures that the run's generation needs.
     """
     return _Update(state, batch).run()
 
@@ -113,6 +114,8 @@ class _Update:
 
     def _learn_views(self, codes: IdentityCodes, generator: ViewGenerator, discriminator: Discriminator) -> None:
         """Generate, improve D, and bring the gradients of all other losses to G, E_str and E_id."""
+        if self.batch.structures is None:
+            raise ValueError("the batch has no structures, wanted those of its images: generation is on")
         structures = generator.structure_encoder(self.batch.structures)
         reconstructed, new = generator.decoder(structures, codes.part_code.repeat(2, 1)).chunk(2)
         detached = [_leaf(reconstructed), _leaf(new)]
