@@ -152,8 +152,9 @@ def _open(
             raise ValueError(f"--count {count}, wanted 1 or more")
         chosen = torch.randperm(len(persons), generator=seeded(seed))[:count].sort().values
         persons = [persons[index] for index in chosen.tolist()]
-    size = {"height": config.height, "width": config.width}
-    return PersonImages(persons, **size), Projections(projections, part, persons, **size)
+    height, width = config.height, config.width
+    images = PersonImages(persons, height=height, width=width)
+    return images, Projections(projections, part, persons, height=height, width=width)
 
 
 def _persons(people: People, part: Part) -> list[Person]:
