@@ -111,7 +111,7 @@ def _locks(posed: Posed, style: str) -> Mesh:
     else:
         angles = torch.linspace(0.3 * torch.pi, 1.7 * torch.pi, 25)
         heights = torch.linspace(0.73, 0.49, 9)[:, None]
-        wide = 1 + 0.3 * torch.linspace(0, 1, 9)[:, None] ** 2
+        wide = torch.tensor([0.78, 0.93, 1.0, 1.0, 1.02, 1.05, 1.1, 1.17, 1.25])[:, None]
         x = 0.085 * wide * angles.sin()
         z = 0.105 * wide * angles.cos() + 0.03
         rest = torch.stack([x, heights.expand_as(x), z], 2).flatten(0, 1)
