@@ -100,7 +100,8 @@ def _defaults(system: System, options: list[str]) -> Any:
     preset = found.preset or next(iter(system.presets))
     chosen = system.recipe(preset)
     missing = dict.fromkeys(system.required, tyro.MISSING)
-    return system.settings(preset=preset, out=found.out, keep=chosen.keep, config=chosen.config, **missing)
+    kind: Any = system.settings  # each has a config of its own class
+    return kind(preset=preset, out=found.out, keep=chosen.keep, config=chosen.config, **missing)
 
 
 def _write_config(system: System, settings: Fit, data: Any, words: list[str]) -> None:

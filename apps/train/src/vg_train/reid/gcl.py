@@ -1,6 +1,6 @@
 """`vg-train fit gcl`: stages 2 and 3 of chapter 6, from person images, projections and a warmed-up E_id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from vg_reid.data.people import People
 from vg_reid.data.transforms import normalize
 from vg_reid.encoder import Encoder
 from vg_reid.gcl.views import generate_views
+from vg_reid.generator import ViewGenerator
 from vg_reid.mesh.projections import Projections
 
 from vg_train.checkpoint import load_checkpoint
@@ -35,7 +36,7 @@ class FitGCL(PeopleFit):
     allow_missing: bool = False
     """Leave out images whose projections are missing."""
     encoder: Path | None = None
-    """Model folder of E_id after its warm-up (stage 1); without it E_id starts at random."""
+    """Model folder of E_id after its warm-up (stage 1), whose sizes are then the run's; without it E_id is random."""
     warm_up: Path | None = None
     """Run folder whose stage 2 is taken over, so that only stage 3 is trained."""
     augment: bool = False
@@ -52,21 +53,19 @@ def start(settings: FitGCL, engine: Engine) -> Training:
     """
     people = read_training(settings.data)
     config, encoder = settings.config, None
-    if settings.encoder is not None and not settings.resume:  # else it is in the checkpoint
+    if settings.encoder is not None:  # its sizes are those of the run: MMCL's and ACT's have no linear layer
         encoder = Encoder.from_pretrained(settings.encoder)
-    projections = _projections(settings, people) if config.generation else None
+        config = replace(config, encoder=encoder.config)
+    projections = _projections(settings, people, config) if config.generation else None
     size = {"height": config.encoder.height, "width": config.encoder.width}
     images = PersonImages(people.train, augment=Augment() if settings.augment else None, **size)
     state = gcl.TrainState(config, settings.seed, engine=engine, encoder=encoder)
     if settings.warm_up is not None and not settings.resume:
         _take_over(state, settings.warm_up)
 
-    def picture() -> Image.Image:
-        indices = [i * len(images) // SHOWN for i in range(SHOWN)]
-        photos = normalize(torch.stack([images.pixels(i) for i in indices]).float() / 255)
-        shown = generate_views(state.encoder, state.generator, images, projections, indices, config.azimuths)
-        return view_sheet(photos, *(tensor.cpu() for tensor in shown))
-
+    picture = None
+    if projections is not None and state.generator is not None:
+        picture = partial(view_picture, state.encoder, state.generator, images, projections)
     return Training(
         state=state,
         epochs=config.schedule.epochs,
@@ -74,10 +73,20 @@ def start(settings: FitGCL, engine: Engine) -> Training:
         data=describe_data(people),
         save_model=lambda folder: save_models(state, folder),
         reports=lambda: state.reports,
-        picture=picture if config.generation else None,
+        picture=picture,
         score=scorer(people, state.encoder),
         about=tuple(people.describe()),
     )
+
+
+def view_picture(
+    encoder: Encoder, generator: ViewGenerator, images: PersonImages, projections: Projections
+) -> Image.Image:
+    """Draw some of the persons from all sides (figure 6.3)."""
+    indices = [i * len(images) // SHOWN for i in range(SHOWN)]
+    photos = normalize(torch.stack([images.pixels(i) for i in indices]).float() / 255)
+    structures, views = generate_views(encoder, generator, images, projections, indices, projections.azimuths)
+    return view_sheet(photos, structures.cpu(), views.cpu())
 
 
 def save_models(state: gcl.TrainState, folder: Path) -> None:
@@ -87,16 +96,16 @@ def save_models(state: gcl.TrainState, folder: Path) -> None:
         state.generator.save_pretrained(folder / "generator")
 
 
-def _projections(settings: FitGCL, people: People) -> Projections:
+def _projections(settings: FitGCL, people: People, config: gcl.GCLConfig) -> Projections:
     """The projections of the training images; those without them are dropped from `people` where that is allowed."""
     if settings.projections is None:
         raise ValueError("--projections is missing, wanted the folder that `python -m vg_reid project` writes")
-    encoder = settings.config.encoder
+    encoder = config.encoder
     read = partial(
         Projections,
         settings.projections,
         "train",
-        azimuths=settings.config.azimuths,
+        azimuths=config.azimuths,
         height=encoder.height,
         width=encoder.width,
     )

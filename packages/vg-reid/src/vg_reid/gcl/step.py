@@ -13,7 +13,6 @@ less work and memory:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,17 +28,6 @@ from vg_reid.generative import discriminator_loss, feature_loss, generator_loss,
 from vg_reid.generator import ViewGenerator
 
 Losses = dict[str, Tensor]
-
-
-class Views(NamedTuple):
-    """What the View Generator makes of a batch of persons, (b, 3, h, w) each (6.3.1)."""
-
-    reconstructed: Tensor
-    """x'_ori."""
-    new: Tensor
-    """x'_new."""
-    cycle: Tensor
-    """x''_ori."""
 
 
 def update(state: TrainState, batch: Batch) -> Losses:
@@ -113,17 +101,18 @@ class _Update:
         return self.losses
 
     def _learn_views(self, codes: IdentityCodes, generator: ViewGenerator, discriminator: Discriminator) -> None:
-        """Generate, improve D, and bring the gradients of all other losses to G, E_str and E_id."""
+        """Generate x'_ori, x'_new and x''_ori, improve D, bring all other gradients to G, E_str and E_id (6.3.1)."""
         if self.batch.structures is None:
             raise ValueError("the batch has no structures, wanted those of its images: generation is on")
         structures = generator.structure_encoder(self.batch.structures)
         reconstructed, new = generator.decoder(structures, codes.part_code.repeat(2, 1)).chunk(2)
-        detached = [_leaf(reconstructed), _leaf(new)]
-        self._match_reconstructed(codes, detached[0])
+        views = [reconstructed, new]
+        leaves = [_leaf(view) for view in views]
+        self._match_reconstructed(codes, leaves[0])
         new_codes = self._identify(new, "new")
         cycle = generator.decoder(structures.chunk(2)[0], new_codes.part_code)
-        views, leaves = Views(reconstructed, new, cycle), Views(*detached, _leaf(cycle))
-        self._match(codes, self._identify(leaves.cycle, "cycle")).backward()
+        views, leaves = [*views, cycle], [*leaves, _leaf(cycle)]
+        self._match(codes, self._identify(leaves[2], "cycle")).backward()
 
         loss = discriminator_loss(discriminator, self.batch.images, leaves, self.config.generative)
         self._note("discriminator", loss).backward()
