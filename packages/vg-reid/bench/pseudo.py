@@ -75,7 +75,7 @@ def measured(
 ) -> tuple[np.ndarray, str, float, Cost]:
     """Labels, what was found, the images that are with the right ones, and the cost."""
     features, truth = people(n)
-    form(features[:200], 0.02)  # imports and the first use of each thread
+    form(people(600)[0], 0.02)  # imports, and the first use of each thread
     (labels, eps), used = cost(form, features, share)
     clustered = labels >= 0
     agreeing = np.unique(np.stack([labels, truth])[:, clustered], axis=1, return_counts=True)
