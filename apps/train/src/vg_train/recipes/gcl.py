@@ -17,10 +17,10 @@ official
 tiny
     command   vg-train fit gcl --preset tiny --data people --projections projections --encoder ENCODER
     hardware  two CPU cores
-    time      about five minutes
+    time      some ten minutes: 360 steps of stage 2, 210 of stage 3
 
-The run is in ENCODER's terms: `vg-train fit jvtc` (or mmcl, act, cluster-contrast) writes it to its `model` folder, and
-`python -m vg_reid project` writes the projections.
+ENCODER is the `model` folder of a run of `vg-train fit jvtc`, or of mmcl, act or cluster-contrast; `python -m vg_reid
+project` writes the projections.
 """
 
 from collections.abc import Callable

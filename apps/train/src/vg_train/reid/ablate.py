@@ -101,6 +101,7 @@ def _one_seed(settings: Ablate, seed: int, words: list[str]) -> dict[str, Score]
     """All rows of a seed; they share stage 1 and stage 2."""
     out = settings.out / f"seed_{seed}"
     common: dict[str, Any] = {
+        "preset": "tiny",
         "data": settings.data,
         "seed": seed,
         "accelerator": settings.accelerator,
