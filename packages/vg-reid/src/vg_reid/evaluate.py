@@ -174,7 +174,8 @@ def _joint_distances(query: Images, gallery: Images, train: Images, rerank: bool
     n, queries = len(scored.camids), len(query.persons)
     starts = range(0, queries, ROWS_PER_BLOCK)
     plain = (rows(slice(start, min(start + ROWS_PER_BLOCK, queries))) for start in starts)
-    return torch.cat([part[:, queries:] for part in (rerank_blocks(rows, n, rows=queries) if rerank else plain)])
+    blocks = rerank_blocks(rows, n, rows=queries) if rerank else plain
+    return torch.cat([block[:, queries:] for block in blocks]).contiguous()
 
 
 def _ranking_function() -> Callable[..., Any]:
