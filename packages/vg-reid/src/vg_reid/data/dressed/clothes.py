@@ -78,8 +78,8 @@ def _hanging(
     radii = torch.zeros(RINGS * SIDES).scatter_reduce_(
         0, (ring * SIDES + side)[near], torch.hypot(x, z)[near], "amax", include_self=True
     )
-    radii = _around(radii.view(RINGS, SIDES), F.max_pool1d)
-    radii = _around(radii.cummax(0).values, F.avg_pool1d)
+    radii = F.max_pool1d(_around(radii.view(RINGS, SIDES)), 5, stride=1)[0]
+    radii = F.avg_pool1d(_around(radii.cummax(0).values), 5, stride=1)[0]
     radii = radii + 0.012 + flare * size * torch.linspace(0, top - bottom, RINGS)[:, None]
     angles = torch.arange(SIDES) * (2 * torch.pi / SIDES)
     across, along = radii * angles.sin(), radii * angles.cos()
@@ -96,11 +96,9 @@ def _hanging(
     return _worn_mesh(surface, _grid(RINGS, SIDES), rest, material)
 
 
-def _around(radii: Tensor, pool: object) -> Tensor:
-    """Pool over five neighbors around the body."""
-    assert callable(pool)
-    result: Tensor = pool(F.pad(radii[None], (2, 2), mode="circular"), 5, stride=1)[0]
-    return result
+def _around(radii: Tensor) -> Tensor:
+    """Go on around the body by two sides at both ends, for pooling over five neighbors: (1, rings, sides + 4)."""
+    return F.pad(radii[None], (2, 2), mode="circular")
 
 
 def _locks(posed: Posed, style: str) -> Mesh:
