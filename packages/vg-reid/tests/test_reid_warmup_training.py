@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 from vg_reid.data.augment import Augment
 from vg_reid.data.images import PersonImages
 from vg_reid.data.layouts import Person
@@ -355,3 +356,15 @@ def test_features_are_of_plain_images_in_eval_mode(data):
     assert encoder.training and features.shape == (30, 16)
     plain = PersonImages(data.images.persons, **SIZE).batch(range(30))
     torch.testing.assert_close(features, encoder.eval()(plain).unit)
+
+
+def test_act_gives_an_outlier_the_label_of_the_nearest_clustered_image(data):
+    state, losses = steps("act", data)
+    next(losses)
+    fresh = RUNS["act"](data)[1]
+    features = embed_all(fresh.encoder, data.images, code=lambda codes: F.normalize(act.pooled(codes, 1)))
+    noisy, clean = state.memory["noisy"].nonzero().flatten(), (~state.memory["noisy"]).nonzero().flatten()
+    assert len(noisy) == state.reports[0]["outliers"] > 0
+    for image in noisy:
+        nearest = clean[(features[clean] @ features[image]).argmax()]
+        assert state.labels[image] == state.labels[nearest]

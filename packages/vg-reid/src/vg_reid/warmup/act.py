@@ -198,7 +198,7 @@ class _ACT(Procedure[TrainState]):
             raise ValueError(f"found {found} clusters of {n} images at eps {eps:.3f}, wanted at least 2")
         state.report(labels, eps)
         noisy = labels < 0
-        nearest = [part.argmax(1) for part in (features[noisy] @ features[~noisy].T).split(ROWS_PER_BLOCK)]
-        if nearest:
-            labels[noisy] = labels[~noisy][torch.cat(nearest)]
+        clean = features[~noisy].T
+        nearest = [(part @ clean).argmax(1) for part in features[noisy].split(ROWS_PER_BLOCK)]
+        labels[noisy] = labels[~noisy][torch.cat(nearest)]
         state.memory = {"labels": labels, "noisy": noisy, "eps": torch.tensor(eps, dtype=torch.float64)}

@@ -140,13 +140,12 @@ class TrainState(ABC, Generic[C]):
 
     def _start_from(self, encoder: Encoder) -> None:
         """Give the weights to all nets that are an E_id; of an ImageNet model only those of its backbone."""
-        start, imagenet = encoder.config, encoder.config.weights == "imagenet"
-        compared = ("backbone",) if imagenet else ("backbone", "embedding_dim", "linear")
-        for name in compared:
-            if (found := getattr(start, name)) != (wanted := getattr(self.config.encoder, name)):
+        imagenet = encoder.config.weights == "imagenet"
+        for name in ("backbone",) if imagenet else ("backbone", "embedding_dim", "linear"):
+            if (found := getattr(encoder.config, name)) != (wanted := getattr(self.config.encoder, name)):
                 raise ValueError(f"the encoder to start from has {name}={found!r}, wanted {wanted!r}")
-        wanted_keys = BACKBONE if imagenet else ("",)
-        weights = {key: value for key, value in encoder.state_dict().items() if key.startswith(wanted_keys)}
+        taken = BACKBONE if imagenet else ("",)
+        weights = {key: value for key, value in encoder.state_dict().items() if key.startswith(taken)}
         for net in self.nets.values():
             if isinstance(net, Encoder):
                 net.load_state_dict(weights, strict=not imagenet)
