@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,5 +93,5 @@ def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
         import trimesh
     except ImportError:
         raise ValueError("trimesh is not installed, wanted the extra vg-reid[mesh] or an .obj file") from None
-    mesh = trimesh.load(path, process=False, force="mesh")
+    mesh: Any = trimesh.load(path, process=False, force="mesh")
     return np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
