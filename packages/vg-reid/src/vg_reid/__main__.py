@@ -1,4 +1,4 @@
-"""`python -m vg_reid embed | index | search | compare | evaluate | check`."""
+"""`python -m vg_reid embed | index | search | compare | evaluate | check | project | views | view-quality`."""
 
 import sys
 import warnings
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
-from vg_reid.commands import embed, evaluate, search
+from vg_reid.commands import embed, evaluate, project, search, views
 
-DESCRIPTION = "Person re-identification from photos on disk: embed, index, search, compare, score, check."
+DESCRIPTION = "Person re-identification from photos on disk: vectors, galleries, search, scores, views."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "compare": search.compare,
         "evaluate": evaluate.evaluate,
         "check": evaluate.check,
+        "project": project.project,
+        "views": views.views,
+        "view-quality": views.view_quality,
     }
     try:
         with warnings.catch_warnings():
