@@ -138,7 +138,9 @@ def test_hmr_has_85_numbers_and_starts_upright(hmr: HMR, rng: torch.Generator) -
 
 def test_the_checkpoint_of_spin_is_read_key_by_key(tmp_path: Path, spin: SPIN) -> None:
     state = {key: value for key, value in spin.state_dict().items() if not key.endswith("num_batches_tracked")}
-    torch.save({"model": state, "optimizer": {"state": {}, "param_groups": [{"lr": 3e-5}]}, "epoch": 64}, tmp_path / "m.pt")
+    torch.save(
+        {"model": state, "optimizer": {"state": {}, "param_groups": [{"lr": 3e-5}]}, "epoch": 64}, tmp_path / "m.pt"
+    )
     loaded = hmr_official.load(tmp_path / "m.pt", "spin")
     for key, value in spin.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[key], value)
@@ -155,7 +157,7 @@ def test_the_checkpoint_of_hmr_is_read_key_by_key(tmp_path: Path, hmr: HMR) -> N
 def test_mean_parameters_come_from_their_file_where_the_checkpoint_lacks_them(tmp_path: Path, spin: SPIN) -> None:
     state = {key: value for key, value in spin.state_dict().items() if not key.startswith("init_")}
     torch.save({"model": state}, tmp_path / "m.pt")
-    with pytest.raises(ValueError, match="lacks the mean parameters .*init_cam"):
+    with pytest.raises(ValueError, match=r"lacks the mean parameters .*init_cam"):
         hmr_official.load(tmp_path / "m.pt", "spin")
     np.savez(tmp_path / "mean.npz", pose=np.arange(144.0), shape=np.arange(10.0), cam=np.array([0.8, 0.1, 0.2]))
     loaded = hmr_official.load(tmp_path / "m.pt", "spin", tmp_path / "mean.npz")
@@ -186,21 +188,21 @@ def test_wrong_files_are_named_with_what_is_wrong(tmp_path: Path, spin: SPIN) ->
     torch.save({"model": {**state, "fc1.bias": [1, 2]}}, tmp_path / "list.pt")
     with pytest.raises(ValueError, match=r"list.pt: key 'fc1.bias' holds a list"):
         hmr_official.load(tmp_path / "list.pt", "spin")
-    with pytest.raises(ValueError, match="keys that hmr does not know: deccam.bias"):
+    with pytest.raises(ValueError, match=r"keys that hmr does not know: deccam\.bias"):
         hmr_official.load(tmp_path / "unknown.pt", "hmr")
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="none.pt does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"none\.pt does not exist"):
         hmr_official.load(tmp_path / "none.pt", "spin")
     (tmp_path / "model.ckpt-667589.index").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="a TensorFlow checkpoint is not read"):
         hmr_official.load(tmp_path / "model.ckpt-667589", "hmr")
     (tmp_path / "junk.pt").write_bytes(b"junk")
-    with pytest.raises(ValueError, match="junk.pt is not a readable checkpoint"):
+    with pytest.raises(ValueError, match=r"junk\.pt is not a readable checkpoint"):
         hmr_official.load(tmp_path / "junk.pt", "spin")
     torch.save(torch.zeros(3), tmp_path / "tensor.pt")
-    with pytest.raises(ValueError, match="tensor.pt holds a Tensor"):
+    with pytest.raises(ValueError, match=r"tensor\.pt holds a Tensor"):
         hmr_official.load(tmp_path / "tensor.pt", "spin")
 
 
@@ -223,5 +225,5 @@ def test_wrong_mean_parameters_are_named(
 
 def test_mean_parameters_in_hdf5_are_refused_with_the_way_out(tmp_path: Path, spin: SPIN) -> None:
     torch.save({"model": spin.state_dict()}, tmp_path / "m.pt")
-    with pytest.raises(ValueError, match="is HDF5, wanted an .npz"):
+    with pytest.raises(ValueError, match=r"is HDF5, wanted an \.npz"):
         hmr_official.load(tmp_path / "m.pt", "spin", tmp_path / "neutral_smpl_mean_params.h5")

@@ -6,8 +6,9 @@ z towards the camera, as the photo shows the person.
 """
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,16 +72,16 @@ class Precomputed:
                 arrays = {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
         except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is no mesh that can be read: {error}") from None
-        corners = arrays["faces"] if "faces" in arrays else self.faces
-        if corners is None:
+        if "faces" not in arrays and self.faces is None:
             raise ValueError(f"{path} has no faces, wanted them in it or in a mesh file for all")
-        return _estimate(path, arrays, corners)
+        return _estimate(path, {"faces": self.faces} | arrays)
 
 
-def _estimate(path: Path, arrays: dict[str, Tensor], faces: Tensor) -> MeshEstimate:
+def _estimate(path: Path, arrays: Mapping[str, Any]) -> MeshEstimate:
+    """Check what a file holds."""
     if "vertices" not in arrays:
         raise ValueError(f"{path} has no vertices, wanted (v, 3)")
-    vertices = arrays["vertices"]
+    vertices, faces = arrays["vertices"], arrays["faces"]
     if vertices.ndim != 2 or vertices.shape[1] != 3 or not vertices.isfinite().all():
         raise ValueError(f"{path} has vertices {tuple(vertices.shape)}, wanted (v, 3), all finite")
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.is_floating_point() or not len(faces):
