@@ -46,15 +46,16 @@ class Bars:
 
 def gcl_steps() -> Iterator[Step]:
     """GCL by the released code's losses, with R1: two epochs of stage 2, then stage 3."""
-    tiny, size = gcl.tiny(), {"height": HEIGHT, "width": WIDTH}
+    tiny = gcl.tiny()
     config = replace(
         gcl.official(),
-        encoder=replace(tiny.encoder, embedding_dim=16, **size),
+        encoder=replace(tiny.encoder, embedding_dim=16, height=HEIGHT, width=WIDTH),
         generator=replace(
             tiny.generator,
             structure=replace(tiny.generator.structure, channels=8, blocks=1),
             decoder=replace(tiny.generator.decoder, channels=8, hidden=8),
-            **size,
+            height=HEIGHT,
+            width=WIDTH,
         ),
         discriminator=replace(tiny.discriminator, channels=4, scales=2),
         clusters=gcl.Clustering(share=0.2, min_samples=3, k1=6, k2=3),

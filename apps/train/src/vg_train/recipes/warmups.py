@@ -43,7 +43,7 @@ TITLES = {
 MANY = 2  # classes, until the data tells how many there are
 UNSUPERVISED_EPS = 0.75  # of JVTC's radius without a source set, by the names of GCL's checkpoints
 MSMT17_EPS = 0.85
-MSMT17: dict[str, Any] = {"unit_memory": True, "joint_share": 0.3, "joint_eps_share": 4.8e-3}  # of JVTC's code for that dataset
+MSMT17: dict[str, Any] = {"unit_memory": True, "joint_share": 0.3, "joint_eps_share": 4.8e-3}  # of JVTC's code for it
 
 
 def thesis(config: Callable[[], WarmupConfig]) -> Recipe:
