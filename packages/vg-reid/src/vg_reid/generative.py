@@ -4,7 +4,7 @@ A view generator makes three images of each person x: x'_ori in the structure of
 which is x'_new brought back (6.3.1). `discriminator_loss` and `generator_loss` take the three one after another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -80,15 +80,34 @@ def discriminator_loss(
         views: x'_ori, x'_new, x''_ori, each of the shape of `real`; no gradient reaches them.
         config: which loss.
     """
-    penalized = config.adversarial == "lsgan_r1" and config.r1_weight > 0
+    return torch.stack(list(discriminator_terms(discriminator, real, views, config))).sum()
+
+
+def discriminator_terms(
+    discriminator: MultiScale, real: Tensor, views: Sequence[Tensor], config: GenerativeConfig = GenerativeConfig()
+) -> Iterator[Tensor]:
+    """Yield the terms of `discriminator_loss`: that of the real images, counted for each view, then that of each view.
+
+    Brought back one after another, they never hold more than one graph.
+
+    Args:
+        discriminator: D.
+        real: x, (b, 3, h, w).
+        views: x'_ori, x'_new, x''_ori, each of the shape of `real`; no gradient reaches them.
+        config: which loss.
+    """
+    least_squares = config.adversarial == "lsgan_r1"
+    penalized = least_squares and config.r1_weight > 0
     real = real.detach().requires_grad_(penalized)
-    real_logits = discriminator(real)
-    fake_logits = discriminator(torch.cat([view.detach() for view in views]))
-    loss = _adversarial(config)
-    terms = [loss.discriminator(at_real, at_fake) for at_real, at_fake in zip(real_logits, fake_logits, strict=True)]
+    logits = discriminator(real)
+    terms = [(at - 1).square().mean() if least_squares else F.softplus(-at).mean() for at in logits]
     if penalized:
-        terms += [config.r1_weight * r1_penalty(logits, real) for logits in real_logits]
-    return len(views) * torch.stack(terms).sum()
+        terms += [config.r1_weight * r1_penalty(at, real) for at in logits]
+    yield len(views) * torch.stack(terms).sum()
+    del logits, terms
+    for view in views:
+        judged = discriminator(view.detach())
+        yield torch.stack([at.square().mean() if least_squares else F.softplus(at).mean() for at in judged]).sum()
 
 
 def generator_loss(

@@ -3,11 +3,11 @@
 The losses are those of the plain form, in which all nets run first and the whole graph is walked back at the end, with
 less work and memory:
 
-* E_str and G have no batch statistics, so both structures of a batch go through them in one pass; so do the three
-  generated images through D.
+* E_str and G have no batch statistics, so both structures of a batch go through them in one pass.
+* Real images go through D once for all three generated ones, and so does R1.
 * E_id has batch norm, which in training sees each pass on its own: its passes stay apart.
-* A loss on a generated image is brought back to that image at once, which frees the graph between them; the graph
-  behind the images is walked once, at the end, with all that arrived there.
+* A loss on a generated image is brought back to that image at once, which frees the graph between them before the
+  next is made; the graph behind the images is walked once, at the end, with all that arrived there.
 * No gradient is computed for weights that are not updated: E_id's in stage 2, D's in the generator's update.
 """
 
@@ -24,7 +24,7 @@ from vg_reid.encoder import IdentityCodes
 from vg_reid.gcl.batches import Batch
 from vg_reid.gcl.config import Pass
 from vg_reid.gcl.state import TrainState
-from vg_reid.generative import discriminator_loss, feature_loss, generator_loss, image_loss
+from vg_reid.generative import discriminator_terms, feature_loss, generator_loss, image_loss
 from vg_reid.generator import ViewGenerator
 
 Losses = dict[str, Tensor]
@@ -114,12 +114,13 @@ class _Update:
         views, leaves = [*views, cycle], [*leaves, _leaf(cycle)]
         self._match(codes, self._identify(leaves[2], "cycle")).backward()
 
-        loss = discriminator_loss(discriminator, self.batch.images, leaves, self.config.generative)
-        self._note("discriminator", loss).backward()
+        for term in discriminator_terms(discriminator, self.batch.images, leaves, self.config.generative):
+            self._note("discriminator", term).backward()
         self._apply("discriminator")
 
         with frozen(discriminator):
-            self._note("adversarial", generator_loss(discriminator, leaves, self.config.generative)).backward()
+            for leaf in leaves:
+                self._note("adversarial", generator_loss(discriminator, [leaf], self.config.generative)).backward()
         image = self.config.generative.image_weight * image_loss(self.batch.images, reconstructed, cycle)
         main = self._note("image", image)
         if self.config.generative.features == "thesis":
