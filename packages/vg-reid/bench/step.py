@@ -1,6 +1,7 @@
 """A step of GCL's joint training, 4 persons at 256x128, beside the same step done the official way.
 
-The plain form runs each structure, and each generated image, through its net alone; it takes real logits and R1 anew
+The plain form runs each structure, and each generated image, through its net alone, and grows pictures before it
+convolves them; it takes real logits and R1 anew
 for each of the three generated images, computes gradients of weights that it then throws away, and holds all graphs
 until one backward pass at the end. Both forms have the weights, draws and losses of the released code's settings. The
 optimizers work at a rate that changes nothing, and batch statistics and bank are put back, so that each call is the
@@ -13,13 +14,35 @@ from collections.abc import Callable, Iterator
 import torch
 from harness import Case, Form, Setting
 from released import NO_RATE, repeated
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import SingleDevice
 from vg_reid.contrastive import Pairs, draw_pairs
 from vg_reid.gcl import GCLConfig, TrainState, official, tiny
 from vg_reid.gcl.batches import Batch
 from vg_reid.gcl.step import Losses, contrast_terms, update
+from vg_reid.upsample import UpsampledConv
+
+
+class PlainUpsampledConv(nn.Module):
+    """Upsampling, then the convolution, with its weights."""
+
+    def __init__(self, ours: UpsampledConv) -> None:
+        super().__init__()
+        self.weight, self.bias = ours.weight, ours.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(F.interpolate(x, scale_factor=2), (2, 2, 2, 2), "reflect"), self.weight, self.bias)
+
+
+def plainly(state: TrainState) -> TrainState:
+    """The same run with plain layers in plain memory."""
+    for unit in state.generator.decoder.tail:
+        if isinstance(unit, nn.Sequential) and isinstance(unit[0], UpsampledConv):
+            unit[0] = PlainUpsampledConv(unit[0])
+    for net in state.nets.values():
+        net.to(memory_format=torch.contiguous_format)
+    return state
 
 
 def plain_discriminator_loss(state: TrainState, real: Tensor, fake: Tensor) -> Tensor:
@@ -103,6 +126,9 @@ def cases(setting: Setting) -> Iterator[Case]:
         setting.randn(2 * batch_size, 1, height, width, requires_grad=False).tanh(),
         Pairs(*(rows.to(setting.device) for rows in pairs)),
     )
-    steps = {"plain": plain_update, "ours": update}
-    forms = {name: training_step(step, joint_state(config, persons, setting), batch) for name, step in steps.items()}
+    plain, ours = (joint_state(config, persons, setting) for _ in range(2))
+    forms = {
+        "plain": training_step(plain_update, plainly(plain), batch),
+        "ours": training_step(update, ours, batch),
+    }
     yield Case(name=f"joint step, {batch_size} persons at {height}x{width}", forms=forms)

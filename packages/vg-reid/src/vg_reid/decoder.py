@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vg_layers.norm import SampleLayerNorm, adaptive_instance_norm
 
 from vg_reid.blocks import SLOPE, conv, conv_unit, init_kaiming, require_at_least, require_maps
+from vg_reid.upsample import UpsampledConv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,8 @@ class Decoder(nn.Module):
         self.scales = nn.ModuleList(_perceptron(slice_dim, config.hidden, 2 * c) for _ in range(config.blocks))
         self.shifts = nn.ModuleList(_perceptron(slice_dim, config.hidden, 2 * c) for _ in range(config.blocks))
         self.tail = nn.Sequential(
-            nn.Upsample(scale_factor=2),
-            conv_unit(c, c // 2, 5, norm=SampleLayerNorm(c // 2)),
-            nn.Upsample(scale_factor=2),
-            conv_unit(c // 2, c // 4, 5, norm=SampleLayerNorm(c // 4)),
+            _growing_unit(c, c // 2),
+            _growing_unit(c // 2, c // 4),
             conv_unit(c // 4, c // 4, 3),
             conv_unit(c // 4, c // 4, 3),
             conv(c // 4, 3, 1),
@@ -107,6 +106,12 @@ class AdaptiveBlock(nn.Module):
         (scale0, scale1), (shift0, shift1) = style.scale.chunk(2, 1), style.shift.chunk(2, 1)
         y = F.leaky_relu_(adaptive_instance_norm(self.first(x), scale0, shift0), SLOPE)
         return x + adaptive_instance_norm(self.second(y), scale1, shift1)
+
+
+def _growing_unit(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Upsampling and a 5x5 convolution, normalization, LeakyReLU."""
+    activation = nn.LeakyReLU(SLOPE, inplace=True)
+    return nn.Sequential(UpsampledConv(in_channels, out_channels), SampleLayerNorm(out_channels), activation)
 
 
 def _perceptron(in_features: int, hidden: int, out_features: int) -> nn.Sequential:

@@ -24,9 +24,9 @@ DECODER = {
         for block in range(4)
         for i, half in enumerate(HALVES)
     },
-    **{f"tail.{i - 2}.0": f"dec.model.{i}.conv" for i in (3, 5, 6, 7)},
-    **{f"tail.{i - 2}.1": f"dec.model.{i}.norm" for i in (3, 5)},
-    "tail.6": "dec.model.8.conv",
+    **{f"tail.{i}.0": f"dec.model.{theirs}.conv" for i, theirs in enumerate((3, 5, 6, 7))},
+    **{f"tail.{i}.1": f"dec.model.{theirs}.norm" for i, theirs in enumerate((3, 5))},
+    "tail.4": "dec.model.8.conv",
     **{
         f"{ours}.{block}.{2 * i}": f"mlp_{theirs}{block + 1}.model.{i}.fc"
         for ours, theirs in (("scales", "w"), ("shifts", "b"))

@@ -63,7 +63,7 @@ class TrainState:
         if encoder is not None:
             self._start_from(encoder)
         for net in self.nets.values():
-            net.to(self.device)
+            net.to(self.device).to(memory_format=torch.channels_last)  # the layout that convolutions are fastest in
         self.optimizers = self._optimizers()
         self.bank: MemoryBank | None = None
         self.labels: Tensor | None = None
