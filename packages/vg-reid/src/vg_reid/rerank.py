@@ -32,9 +32,7 @@ def rerank(query: Tensor, gallery: Tensor, *, k1: int = 20, k2: int = 6, lambda_
         ValueError: if features are not finite, widths differ, or an option is out of range.
     """
     if query.ndim != 2 or gallery.ndim != 2 or query.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"features of shapes {(*query.shape,)} and {(*gallery.shape,)}, wanted (q, d) and (g, d)"
-        )
+        raise ValueError(f"features of shapes {(*query.shape,)} and {(*gallery.shape,)}, wanted (q, d) and (g, d)")
     both = torch.cat([query, gallery.to(query)])
     if not torch.isfinite(both).all():
         raise ValueError("features are not all finite, wanted numbers to re-rank by")
