@@ -198,6 +198,8 @@ def test_arrays_and_tensors_give_the_same_value(rng):
         ({"cov2": torch.full((3, 3), torch.nan)}, "cov2 holds 9 values that are not finite"),
         ({"cov1": torch.tensor([[1.0, 2, 0], [2, 1, 0], [0, 0, 1]])}, "cov1 .* negative eigenvalues"),
         ({"cov1": -torch.eye(3)}, "cov1 .* negative eigenvalues"),
+        ({"cov2": torch.tensor([[1.0, 2, 0], [2, 1, 0], [0, 0, 1]])}, "cov2 .* negative eigenvalues"),
+        ({"cov2": torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 0]])}, "cov2 .* not symmetric"),
         ({"cov2": torch.tensor([[1.0, 0.5, 0], [0, 1, 0], [0, 0, 1]])}, "cov2 .* not symmetric"),
     ],
 )

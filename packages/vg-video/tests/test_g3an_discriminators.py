@@ -10,16 +10,18 @@ def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def video_net(kind="3d", norm="none", classes=0) -> g3an.VideoDiscriminator:
-    return g3an.VideoDiscriminator(g3an.VideoDiscriminatorConfig(kind=kind, norm=norm, classes=classes, width=4))
+def video_net(kind="3d", norm="none", classes=0, auxiliary=False) -> g3an.VideoDiscriminator:
+    config = g3an.VideoDiscriminatorConfig(kind=kind, norm=norm, classes=classes, auxiliary=auxiliary, width=4)
+    return g3an.VideoDiscriminator(config)
 
 
 def test_sizes_are_those_of_the_published_nets():
     whole = g3an.VideoDiscriminator(g3an.VideoDiscriminatorConfig())
+    categorical = g3an.VideoDiscriminator(g3an.VideoDiscriminatorConfig(classes=6))
     factorized = g3an.VideoDiscriminator(g3an.VideoDiscriminatorConfig(kind="2+1d", norm="spectral"))
     images = g3an.ImageDiscriminator(g3an.ImageDiscriminatorConfig())
-    mocogan_with_6_categories = 11_253_504
-    assert parameters(whole) == mocogan_with_6_categories - 6 * 512 * 4**3
+    assert parameters(categorical) == 11_253_504  # MoCoGAN's, which tells 6 categories
+    assert parameters(whole) == parameters(categorical) - 6 * 512 * 4**3
     assert parameters(factorized) == 8_347_009
     assert parameters(images) == 2_764_737
 
@@ -33,6 +35,17 @@ def test_a_clip_gets_one_logit(kind, norm, classes, rng):
     assert logits.shape == (2,)
     logits.sum().backward()
     assert all(p.grad is not None for p in net.parameters())
+
+
+@pytest.mark.parametrize(("kind", "norm"), KINDS)
+def test_a_net_that_tells_labels_gives_logits_of_the_classes_too(kind, norm, rng):
+    net = video_net(kind, norm, classes=3, auxiliary=True)
+    logits, classes = net(torch.randn(2, 3, 18, 64, 64, generator=rng))
+    assert (logits.shape, classes.shape) == ((2,), (2, 3))
+    (logits.sum() + classes.square().sum()).backward()
+    assert all(p.grad is not None for p in net.parameters())
+    with pytest.raises(ValueError, match="is told none"):
+        net(torch.zeros(1, 3, 16, 64, 64), torch.tensor([0]))
 
 
 @pytest.mark.parametrize("kind", ["3d", "2+1d"])
@@ -65,7 +78,7 @@ def test_other_clips_and_labels_are_refused(shape, label, message):
 
 
 def test_a_label_for_a_net_without_classes_is_refused():
-    with pytest.raises(ValueError, match="no classes"):
+    with pytest.raises(ValueError, match="is told none"):
         video_net()(torch.zeros(1, 3, 16, 64, 64), torch.tensor([0]))
 
 

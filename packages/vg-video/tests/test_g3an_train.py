@@ -93,6 +93,7 @@ def test_steps_and_losses_are_those_of_the_config():
     losses = run(g3an.TrainState(MICRO), 100)
     assert len(losses) == MICRO.steps
     names = {"video_discriminator", "image_discriminator", "generator_video", "generator_image"}
+    names |= {"video_class", "generator_video_class"}  # MICRO has labels
     assert [set(step) - names for step in losses] == [{"video_r1", "image_r1"}, set()] * 2  # r1_every=2
     assert all(loss.isfinite() and not loss.requires_grad for step in losses for loss in step.values())
 
@@ -123,8 +124,21 @@ def test_longer_clips_train_longer_videos():
     assert step.losses["generator_video"].isfinite()
 
 
-def test_wrong_labels_are_refused_with_half_the_weight_as_by_algorithm_1():
+def test_the_video_discriminator_learns_labels_and_teaches_them_to_the_generator():
     config = dataclasses.replace(MICRO, r1_weight=0.0, augment=False)
+    (losses,) = run(g3an.TrainState(config), 1)
+    state, batch = g3an.TrainState(config), next(clips(config.batch_size))
+    with torch.no_grad():
+        _, classes = state.nets["video_discriminator"](batch.video)
+    torch.testing.assert_close(losses["video_class"], torch.nn.functional.cross_entropy(classes, batch.label))
+    assert losses["generator_video_class"].isfinite()
+    unlabeled = run(g3an.TrainState(config.with_classes(())), 1)[0]
+    assert not any("class" in name for name in unlabeled)
+
+
+def test_wrong_labels_are_refused_with_half_the_weight_as_by_algorithm_1():
+    told = dataclasses.replace(MICRO.video_discriminator, auxiliary=False)
+    config = dataclasses.replace(MICRO, video_discriminator=told, r1_weight=0.0, augment=False)
     (found,) = run(g3an.TrainState(config), 1)
     state = g3an.TrainState(config)
     (without,) = run(g3an.TrainState(dataclasses.replace(config, wrong_labels=False)), 1)

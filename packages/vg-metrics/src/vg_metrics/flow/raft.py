@@ -61,7 +61,7 @@ def _prepare(frames: Tensor, factor: int) -> Tensor:
 def _load(path: Path) -> tuple[nn.Module, str]:
     """The network of a file, in eval mode, and its size."""
     try:
-        from torchvision.models.optical_flow import raft_large, raft_small  # type: ignore[import-untyped]
+        from torchvision.models.optical_flow import raft_large, raft_small
     except ImportError:
         raise ValueError('RAFT needs torchvision: pip install "vg-metrics[flow]"') from None
     state = read_weights(path)

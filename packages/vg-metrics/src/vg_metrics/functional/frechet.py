@@ -18,10 +18,10 @@ def frechet_distance(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike, cov2: 
     """Frechet distance |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of eq. 2.6.
 
     With a Cholesky factor S1 = A A^T the product S1 S2 has the eigenvalues of the symmetric matrix A^T S2 A, and the
-    trace is the sum of their roots. Where a covariance has no such factor (fewer samples than dimensions, features
-    that depend on one another) both are factored by their eigenvectors, S1 = A A^T and S2 = B B^T without the
-    directions of no variance, and the trace is the sum of the singular values of A^T B. Neither takes the square root
-    of a matrix, so there is no imaginary part.
+    trace is the sum of their roots. Where a covariance has no such factor, or one that would lose digits (fewer samples
+    than dimensions, features that depend on one another), both are factored by their eigenvectors, S1 = A A^T and
+    S2 = B B^T without the directions of no variance, and the trace is the sum of the singular values of A^T B. Neither
+    takes the square root of a matrix, so there is no imaginary part.
 
     Args:
         mean1: mean of the first set, (d,).
@@ -40,7 +40,7 @@ def frechet_distance(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike, cov2: 
         if value.shape != wanted:
             raise ValueError(f"{name} has shape {tuple(value.shape)}, but mean1 has width {width}: wanted {wanted}")
     for name, cov in (("cov1", cov1), ("cov2", cov2)):
-        if not (cov - cov.T).abs().max() <= 1e-7 * cov.abs().max():
+        if (cov - cov.T).max() > 1e-7 * cov.diagonal().abs().max():  # a covariance holds nothing larger
             raise ValueError(f"{name} is no covariance: it is not symmetric")
     return _distance(mean1 - mean2, cov1.trace() + cov2.trace(), _root_trace(cov1, cov2))
 
@@ -76,9 +76,11 @@ def _distance(shift: Tensor, traces: Tensor, root_trace: Tensor) -> Tensor:
 def _root_trace(cov1: Tensor, cov2: Tensor) -> Tensor:
     """tr (S1 S2)^(1/2)."""
     factor = _cholesky(cov1)
-    if factor is None or _cholesky(cov2) is None:
-        return torch.linalg.svdvals(_eigen_factor(cov1, "cov1").T @ _eigen_factor(cov2, "cov2")).sum()
-    return torch.linalg.eigvalsh(_lower_congruence(factor, cov2)).clamp_min(0).sqrt().sum()
+    if factor is not None:
+        values = torch.linalg.eigvalsh(_lower_congruence(factor, cov2))
+        if values[0] > _rounding(values) or _cholesky(cov2) is not None:
+            return values.clamp_min(0).sqrt().sum()
+    return torch.linalg.svdvals(_eigen_factor(cov1, "cov1").T @ _eigen_factor(cov2, "cov2")).sum()
 
 
 def _cholesky(cov: Tensor) -> Tensor | None:
@@ -90,8 +92,13 @@ def _cholesky(cov: Tensor) -> Tensor | None:
     factor, failed = torch.linalg.cholesky_ex(cov)
     pivots = factor.diagonal().square()
     later = pivots.flip(0).cummax(0).values.flip(0)
-    hollow = pivots.min() <= len(cov) * torch.finfo(cov.dtype).eps * pivots.max()
-    return None if failed or hollow or (pivots < GRADED * later).any() else factor
+    lossy = failed or pivots.min() <= _rounding(pivots) or (pivots < GRADED * later).any()
+    return None if lossy else factor
+
+
+def _rounding(values: Tensor) -> Tensor:
+    """Below this, eigenvalues or pivots of a covariance may be made of rounding errors."""
+    return len(values) * torch.finfo(values.dtype).eps * values.max()
 
 
 def _lower_congruence(factor: Tensor, cov: Tensor) -> Tensor:
@@ -106,10 +113,9 @@ def _lower_congruence(factor: Tensor, cov: Tensor) -> Tensor:
 def _eigen_factor(cov: Tensor, name: str) -> Tensor:
     """A (d, rank) with A A^T = cov; rank is the numerical rank."""
     values, vectors = torch.linalg.eigh(cov)
-    scale = len(cov) * values[-1]
-    if values[0] < -1e-7 * scale:
+    if values[0] < -1e-7 * len(cov) * values[-1].abs():
         raise ValueError(f"{name} is no covariance: it has negative eigenvalues")
-    kept = values > torch.finfo(cov.dtype).eps * scale
+    kept = values > _rounding(values)
     return vectors[:, kept] * values[kept].sqrt()
 
 

@@ -62,7 +62,8 @@ class VideoDiscriminatorConfig:
     kind: Literal["3d", "2+1d"] = "3d"
     width: int = 64  # channels of the first layer
     norm: Literal["batch", "spectral", "none"] = "batch"
-    classes: int = 0  # number of labels; their one-hot maps join after the first layer
+    classes: int = 0  # number of labels that it tells, or is told
+    auxiliary: bool = True  # it tells labels, as MoCoGAN's; False: it is told them, by one-hot maps as in 3.3.2
 
     def __post_init__(self) -> None:
         check_one_of(self, "kind", "3d", "2+1d")
@@ -94,7 +95,7 @@ class G3ANConfig(TrainingConfig):
     batch_size: int = 96  # likewise
     learning_rate: float = 2e-4  # of all three nets
     frames_per_clip: int = 1  # T of 4.4.1: frames of each clip that D_I sees
-    wrong_labels: bool = True  # with labels: D_V also refuses real clips with wrong ones (algorithm 1)
+    wrong_labels: bool = True  # a D_V that is told labels also refuses real clips with wrong ones (algorithm 1)
     pyramid_speeds: int = 0  # n of a temporal pyramid in the place of D_V, as in table 5.2; 0: D_V itself
 
     def __post_init__(self) -> None:
@@ -108,6 +109,12 @@ class G3ANConfig(TrainingConfig):
             )
 
     @property
+    def tells_labels(self) -> bool:
+        """Whether D_V tells labels; the autoencoder that BEGAN has in its place is told them."""
+        net = self.video_discriminator
+        return net.auxiliary and net.classes > 0 and self.loss != "began"
+
+    @property
     def pyramid(self) -> PyramidConfig | None:
         """The temporal pyramid in the place of D_V, with nets as wide as D_V and its norm; None for D_V itself."""
         net = self.video_discriminator
@@ -118,6 +125,7 @@ class G3ANConfig(TrainingConfig):
             width=net.width,
             norm=net.norm,
             classes=net.classes,
+            auxiliary=self.tells_labels,
         )
 
     def with_classes(self, classes: Sequence[str]) -> Self:

@@ -20,7 +20,8 @@ class VideoDiscriminator(nn.Module):
     """Clips to logits, five layers of MoCoGAN's 3D net or of the released code's (2+1)D one (4.3.2).
 
     Both look at 16 frames at a time. In a longer clip each run of 16 frames is judged, and the logit is the mean.
-    The one-hot maps of the label join after the first layer, as in the video discriminator of 3.3.2.
+    With classes it tells the label of a clip as well, as MoCoGAN's categorical one does; or it is told the label, by
+    one-hot maps that join after the first layer, as in the video discriminator of 3.3.2.
     """
 
     def __init__(self, config: VideoDiscriminatorConfig) -> None:
@@ -28,35 +29,37 @@ class VideoDiscriminator(nn.Module):
         self.config = config
         self.sight = Sight(3, axes=3, width=config.width, classes=config.classes)
         w, norm = config.width, config.norm
+        self.told, told_apart = (0, config.classes) if config.auxiliary else (config.classes, 0)
         self.first = nn.Sequential(*self._stage(3, w, "none" if norm == "batch" else norm))
         self.rest = nn.Sequential(
-            *self._stage(w + config.classes, 2 * w, norm),
+            *self._stage(w + self.told, 2 * w, norm),
             *self._stage(2 * w, 4 * w, norm),
             *self._stage(4 * w, 8 * w, norm),
-            *self._head(8 * w, norm),
+            *self._head(8 * w, 1 + told_apart, norm),
         )
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Judge clips.
 
         Args:
             video: clips in [-1, 1], (b, 3, t, 64, 64), t >= 16.
-            label: class indices, (b,), when the net has classes.
+            label: class indices, (b,), when the net is told them.
         Returns:
-            Logits, (b,); above 0 for "real".
+            Logits, (b,), above 0 for "real"; with classes that it tells also theirs, (b, classes).
         Raises:
             ValueError: for another shape, or a label that is missing, unknown, or not wanted.
         """
-        b, t, classes = len(video), video.shape[2], self.config.classes
+        b, t = len(video), video.shape[2]
         if video.shape != (b, 3, t, RESOLUTION, RESOLUTION) or t < MIN_FRAMES:
             raise ValueError(f"video has shape {tuple(video.shape)}, wanted (b, 3, t >= {MIN_FRAMES}, 64, 64)")
-        if label is not None and not classes:
-            raise ValueError(f"label={label.tolist()}, but the video discriminator has no classes")
+        if label is not None and not self.told:
+            raise ValueError(f"label={label.tolist()}, but the video discriminator is told none")
         features = self.first(video.contiguous(memory_format=torch.channels_last_3d))
-        if classes:
-            maps = one_hot(label, classes).to(features)[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
+        if self.told:
+            maps = one_hot(label, self.told).to(features)[:, :, None, None, None].expand(-1, -1, *features.shape[2:])
             features = torch.cat([features, maps], dim=1)
-        return self.rest(features).mean(dim=(1, 2, 3, 4))
+        logits = self.rest(features).mean(dim=(2, 3, 4))
+        return (logits[:, 0], logits[:, 1:]) if logits.shape[1] > 1 else logits[:, 0]
 
     def _stage(self, before: int, after: int, norm: Norm) -> list[nn.Module]:
         """Layers that halve height and width and take three frames off."""
@@ -68,13 +71,13 @@ class VideoDiscriminator(nn.Module):
             *_layer(nn.Conv3d(after, after, (4, 1, 1)), norm),
         ]
 
-    def _head(self, before: int, norm: Norm) -> list[nn.Module]:
-        """Layers from four frames of 4 x 4 to one logit."""
+    def _head(self, before: int, outputs: int, norm: Norm) -> list[nn.Module]:
+        """Layers from four frames of 4 x 4 to the logits."""
         if self.config.kind == "3d":
-            return [_conv(nn.Conv3d(before, 1, 4, bias=norm != "batch"), norm)]
+            return [_conv(nn.Conv3d(before, outputs, 4, bias=norm != "batch"), norm)]
         return [
             *_layer(nn.Conv3d(before, before, (1, 4, 4)), norm),
-            _conv(nn.Conv3d(before, 1, (4, 1, 1)), norm),
+            _conv(nn.Conv3d(before, outputs, (4, 1, 1)), norm),
         ]
 
 

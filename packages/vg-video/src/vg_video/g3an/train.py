@@ -38,10 +38,11 @@ def train(state: TrainState, batches: Iterable["Batch"]) -> Iterator[Step]:
 class _G3AN(Procedure):
     def __init__(self, config: G3ANConfig) -> None:
         self.pyramid, self.frames_per_clip = config.pyramid, config.frames_per_clip
-        self.classes = len(config.generator.classes) if config.wrong_labels else 0
+        self.auxiliary = config.tells_labels
+        self.classes = len(config.generator.classes) if config.wrong_labels and not self.auxiliary else 0
 
     def critics(self, part: Part, real: Tensor, fake: Tensor) -> list[Critic]:
-        """D_V sees clips and labels, D_I frames (4.3.2); a generated clip has the label of a real one."""
+        """D_V judges clips and tells labels, D_I frames (4.3.2); a generated clip has the label of a real one."""
         frames = [part.frames(clips, self.frames_per_clip) for clips in (real, fake)]
         video = Critic(
             name="video_discriminator",
@@ -50,6 +51,7 @@ class _G3AN(Procedure):
             label=part.label,
             fake_label=part.label,
             wrong_label=self._wrong_label(part),
+            auxiliary=self.auxiliary,
         )
         image = Critic(name="image_discriminator", real=frames[0], fake=frames[1])
         return [*(pyramid_critics(self.pyramid, video) if self.pyramid else [video]), image]

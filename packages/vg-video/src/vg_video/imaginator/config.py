@@ -90,7 +90,7 @@ class ImaGINatorConfig(TrainingConfig):
     frames_per_clip: int = 16  # N of 3.3.2: frames of each clip that D_I sees
     reconstruction_weight: float = 1e-3  # lambda of eq. 3.1, on the sum of eq. 3.4; 0: adversarial losses only
     wrong_labels: bool = True  # D_V also refuses real clips with wrong labels (algorithm 1)
-    auxiliary_classifier: bool = False  # D_V(ac) of table 3.7: D_V tells the label instead of being told it
+    auxiliary_classifier: bool = False  # D_V(ac) of table 3.7: with labels, D_V tells them instead of being told them
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +118,7 @@ class ImaGINatorConfig(TrainingConfig):
     @property
     def tells_labels(self) -> bool:
         """Whether D_V tells labels; the autoencoder that BEGAN has in its place is told them."""
-        return self.auxiliary_classifier and self.loss != "began"
+        return self.auxiliary_classifier and self.video_discriminator.classes > 0 and self.loss != "began"
 
     def with_classes(self, classes: Sequence[str]) -> Self:
         """The same run conditioned on these labels; no names, no labels."""

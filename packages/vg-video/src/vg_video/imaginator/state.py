@@ -15,14 +15,10 @@ class TrainState(AnyTrainState[ImaGINatorConfig]):
     system = SYSTEM
 
     def build(self, config: ImaGINatorConfig) -> dict[str, nn.Module]:
-        """Make G, D_V and D_I, without those that the settings leave out (table 3.7, table 3.9).
-
-        Raises:
-            ValueError: for an auxiliary classifier without labels.
-        """
+        """Make G, D_V and D_I, without those that the settings leave out (table 3.7, table 3.9)."""
         nets: dict[str, nn.Module] = {GENERATOR: Generator(config.generator)}
         if config.judges in ("both", "video"):
-            kind = AuxiliaryVideoDiscriminator if config.auxiliary_classifier else VideoDiscriminator
+            kind = AuxiliaryVideoDiscriminator if config.tells_labels else VideoDiscriminator
             nets["video_discriminator"] = kind(config.video_discriminator)
         if config.judges in ("both", "image"):
             nets["image_discriminator"] = ImageDiscriminator(config.image_discriminator)

@@ -13,8 +13,9 @@ def tiny(classes: tuple[str, ...] = ()) -> ImaGINatorConfig:
 
     What it changes: a quarter of the widths, and M about as wide as the maps; smaller batches and fewer steps at higher
     learning rates, the same for all nets, which fall in the second half; R1 (5.2.4) in place of spectral norm in the
-    discriminators; four frames a clip for D_I; samples come from an average of the generator's weights. Adam forgets
-    old gradients sooner, since the penalty comes at every eighth step only.
+    discriminators; four frames a clip for D_I; D_V(ac) of table 3.7, since a D_V of this size that is told labels was
+    seen to take no notice of them; samples come from an average of the generator's weights. Adam forgets old gradients
+    sooner, since the penalty comes at every eighth step only.
     """
     return ImaGINatorConfig(
         generator=GeneratorConfig(
@@ -33,6 +34,7 @@ def tiny(classes: tuple[str, ...] = ()) -> ImaGINatorConfig:
         final_rate=0.1,
         betas=(0.5, 0.99),
         frames_per_clip=4,
+        auxiliary_classifier=True,
         r1_weight=3.0,
         ema_decay=0.995,
     ).with_classes(classes)
