@@ -1,11 +1,12 @@
 """A z-buffer for small triangles: all triangles of all views at once, without holes, on any device.
 
 At 256x128 a body of 27,420 triangles has few that are larger than some pixels, and more than half of them hold the
-middle of none: minima, maxima and comparisons over (views, triangles) find these. What is left, some 50,000 pairs of a
-triangle and a pixel of its bounding box in a view, is tested exactly; then the pairs compete for their pixels in one
-minimum over depth and triangle, packed into one integer.
+middle of none: minima, maxima and comparisons over (views, triangles) find these. The others go by the size of their
+bounding boxes: all triangles of one size are tested against all pixels of their boxes in one pass without any look-up.
+What is inside competes for its pixel in one minimum over depth and triangle, packed into one integer.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 SUBPIXELS = 2**14  # vertices lie on this grid, so that edge functions are exact in float64 up to 2048 pixels away
 NEAR = 0.01  # meters; a triangle with a corner nearer to the camera, or behind it, is not drawn
-PAIRS = 2**21  # pairs of a triangle and a pixel that are tested at once, if no triangle alone has more
+PAIRS = 2**20  # pairs of a triangle and a pixel that are tested at once, if no triangle alone has more
 
 _NOTHING = torch.iinfo(torch.int64).max
 _INDEX_BITS = 32
@@ -31,25 +32,40 @@ class Fragments(NamedTuple):
     """(n, h, w, 3): of the triangle's corners, perspective-correct, 0 where there is nothing."""
 
 
+class _Points(NamedTuple):
+    """The vertices of all views, one view after another, and how triangles refer to them."""
+
+    x: Tensor  # (n v) float64
+    y: Tensor
+    inverse: Tensor  # of the depth
+    faces: Tensor  # (3, f)
+    vertices: int  # v
+
+    def corners(self, triangles: "_Triangles") -> Tensor:
+        """Return the vertices of g triangles, (3 g)."""
+        first = triangles.view * self.vertices
+        return torch.cat([corner.index_select(0, triangles.face) + first for corner in self.faces])
+
+    def edges(self, corners: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (a, b, c), each (3, g): a column + b row + c is 0 on the edge opposite of each corner, more inside.
+
+        They are NaN for triangles without area, so that no pixel is inside.
+        """
+        x, y = (side.index_select(0, corners).view(3, -1) for side in (self.x, self.y))
+        x1, y1, x2, y2 = x.roll(-1, 0), y.roll(-1, 0), x.roll(-2, 0), y.roll(-2, 0)
+        a, b, c = y2 - y1, x1 - x2, x2 * y1 - x1 * y2
+        area = c.sum(0)
+        sign = torch.where(area == 0, torch.nan, area.sign())
+        return a.mul_(sign), b.mul_(sign), c.mul_(sign)
+
+
 class _Triangles(NamedTuple):
-    """The k triangles of all views whose bounding boxes hold the middle of a pixel, view by view."""
+    """Triangles whose bounding boxes hold the middle of a pixel, (k,) each."""
 
     view: Tensor
     face: Tensor
-    edges: Tensor  # (3, 3, k) float64: [0] column + [1] row + [2] is 0 on the edge opposite of each corner, more inside
-    inverse: Tensor  # (3, k) float64: of the corners' depths
-    box: tuple[Tensor, Tensor, Tensor, Tensor]  # left, top, width, height: pixels
-
-    def weigh(self, owner: Tensor, column: Tensor, row: Tensor) -> Tensor:
-        """Return for pairs of a triangle and a pixel the areas opposite of the corners, (3, pairs), exactly."""
-        a, b, c = (self.edges[i].index_select(1, owner) for i in range(3))
-        return a.mul_(column).add_(b.mul_(row)).add_(c)
-
-    def divide(self, owner: Tensor, areas: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn areas into the depth (pairs,) and the perspective-correct weights (3, pairs)."""
-        weights = areas * self.inverse.index_select(1, owner)
-        total = weights.sum(0)
-        return areas.sum(0) / total, weights / total
+    left: Tensor  # of the box, pixels
+    top: Tensor
 
 
 def rasterize(columns: Tensor, rows: Tensor, depth: Tensor, faces: Tensor, size: tuple[int, int]) -> Fragments:
@@ -66,37 +82,24 @@ def rasterize(columns: Tensor, rows: Tensor, depth: Tensor, faces: Tensor, size:
         size: height and width, pixels.
     """
     height, width = size
-    triangles = _set_up(columns, rows, depth, faces, size)
-    buffer = torch.full((len(columns) * height * width,), _NOTHING, device=columns.device)
-    for owner, column, row in _pairs(triangles):
-        areas = triangles.weigh(owner, column, row)
-        inside = (areas.amin(0) >= 0).nonzero().squeeze(1)
-        owner = owner[inside]
-        seen, _ = triangles.divide(owner, areas.index_select(1, inside))
-        key = (seen.float().view(torch.int32).long() << _INDEX_BITS) + owner
-        pixel = (triangles.view[owner] * height + row[inside]) * width + column[inside]
-        buffer.scatter_reduce_(0, pixel, key, "amin")
-    return _resolve(buffer.view(-1, height, width), triangles, depth.dtype)
-
-
-def _set_up(columns: Tensor, rows: Tensor, depth: Tensor, faces: Tensor, size: tuple[int, int]) -> _Triangles:
-    """Find the triangles that may be seen, and what is needed to test pixels against them."""
     x = torch.where(depth >= NEAR, (columns * SUBPIXELS).round_().div_(SUBPIXELS), torch.nan)
     y = (rows * SUBPIXELS).round_().div_(SUBPIXELS)
-    left, right = _span(x, faces, size[1])
-    top, bottom = _span(y, faces, size[0])
-    index = ((left <= right) & (top <= bottom)).flatten().nonzero().squeeze(1)  # a comparison with NaN is false
-    view = index // len(faces)
-    face = index - view * len(faces)
-    corner = view * x.shape[1] + faces.T.index_select(1, face)  # (3, k)
-    x, y = x.take(corner).double(), y.take(corner).double()
-    x1, y1, x2, y2 = x.roll(-1, 0), y.roll(-1, 0), x.roll(-2, 0), y.roll(-2, 0)
-    edges = torch.stack([y2 - y1, x1 - x2, x2 * y1 - x1 * y2])
-    area = edges[2].sum(0)
-    edges *= torch.where(area == 0, torch.nan, area.sign())  # no pixel is inside of a triangle without area
-    left, top = left.take(index), top.take(index)
-    box = (left, top, right.take(index) - left + 1, bottom.take(index) - top + 1)
-    return _Triangles(view, face, edges, 1 / depth.take(corner).double(), box)
+    points = _Points(
+        x.flatten().double(), y.flatten().double(), 1 / depth.flatten().double(), faces.T.contiguous(), x.shape[1]
+    )
+    buffer = torch.full((len(columns) * height * width,), _NOTHING, device=columns.device)
+    for triangles, across, down in _groups(x, y, faces, size):
+        corners = points.corners(triangles)
+        a, b, c = points.edges(corners)
+        c += a * triangles.left + b * triangles.top
+        areas = a[:, None] * across + b[:, None] * down + c[:, None]  # (3, p, g), exact
+        inverse = points.inverse.index_select(0, corners).view(3, 1, -1)
+        seen = areas.sum(0) / (areas * inverse).sum(0)
+        key = (seen.float().view(torch.int32).long() << _INDEX_BITS) + triangles.face
+        key = torch.where(areas.amin(0) >= 0, key, _NOTHING)
+        pixel = (triangles.view * height + triangles.top) * width + triangles.left + (down * width + across)
+        buffer.scatter_reduce_(0, pixel.flatten(), key.flatten(), "amin")
+    return _resolve(buffer, points, (len(columns), height, width), depth.dtype)
 
 
 def _span(place: Tensor, faces: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
@@ -106,33 +109,56 @@ def _span(place: Tensor, faces: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
     return low.ceil_().clamp_(min=0), high.floor_().clamp_(max=pixels - 1)
 
 
-def _pairs(triangles: _Triangles) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Give all pairs of a triangle and a pixel in its box, in portions: triangle, column, row."""
-    left, top, width, height = (side.long() for side in triangles.box)
-    counts = width * height
-    ends = counts.cumsum(0)
-    total = int(ends[-1]) if len(ends) else 0
-    portion = 0
-    while portion < len(ends):
-        done = int(ends[portion] - counts[portion])
-        stop = max(portion + 1, int(torch.searchsorted(ends, done + PAIRS, right=True))) if total > PAIRS else len(ends)
-        owner = torch.repeat_interleave(counts[portion:stop]) + portion
-        offset = torch.arange(done, done + len(owner), device=owner.device) - (ends - counts)[owner]
-        across = width[owner]
-        down = torch.div(offset, across, rounding_mode="floor")
-        yield owner, left[owner] + offset - down * across, top[owner] + down
-        portion = stop
+def _groups(x: Tensor, y: Tensor, faces: Tensor, size: tuple[int, int]) -> Iterator[tuple[_Triangles, Tensor, Tensor]]:
+    """Give the triangles that may be seen, by the sizes of their boxes, which are rounded up to a few sizes.
+
+    With each group come the p pixels of its boxes: columns and rows from the left and top, (p, 1).
+    """
+    left, right = _span(x, faces, size[1])
+    top, bottom = _span(y, faces, size[0])
+    index = ((left <= right) & (top <= bottom)).flatten().nonzero().squeeze(1)  # a comparison with NaN is false
+    left, right, top, bottom = (side.flatten().index_select(0, index) for side in (left, right, top, bottom))
+    heights, widths = (_sides(pixels) for pixels in size)
+    high = torch.bucketize(bottom - top + 1, torch.tensor(heights, device=x.device))
+    kind = high * len(widths) + torch.bucketize(right - left + 1, torch.tensor(widths, device=x.device))
+    kind, order = kind.short().sort()
+    view, face = index // len(faces), index % len(faces)
+    triangles = [values.index_select(0, order) for values in (view, face, left.long(), top.long())]
+    codes, counts = kind.unique_consecutive(return_counts=True)
+    start = 0
+    for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+        height, width = heights[code // len(widths)], widths[code % len(widths)]
+        pixel = torch.arange(height * width, device=x.device)[:, None]
+        portion = max(1, PAIRS // (height * width))
+        for first in range(start, start + count, portion):
+            view, face, left, top = (values[first : min(first + portion, start + count)] for values in triangles)
+            left, top = left.clamp(max=size[1] - width), top.clamp(max=size[0] - height)  # rounded up, yet in the image
+            yield _Triangles(view, face, left, top), pixel % width, pixel // width
+        start += count
 
 
-def _resolve(keys: Tensor, triangles: _Triangles, dtype: torch.dtype) -> Fragments:
+def _sides(pixels: int) -> list[int]:
+    """Return the sides that boxes are rounded up to: 1, 2, 3, 4, 6, 8, 12, 16 and so on, to the image's own."""
+    sides = sorted({1} | {m << i for m in (2, 3) for i in range(pixels.bit_length())})
+    return [*sides[: bisect_left(sides, pixels)], pixels]
+
+
+def _resolve(keys: Tensor, points: _Points, shape: tuple[int, int, int], dtype: torch.dtype) -> Fragments:
     """Look up what won each pixel."""
-    view, row, column = (keys != _NOTHING).nonzero(as_tuple=True)
-    owner = keys[view, row, column] & (2**_INDEX_BITS - 1)
-    seen, parts = triangles.divide(owner, triangles.weigh(owner, column, row))
+    pixel = (keys != _NOTHING).nonzero().squeeze(1)
+    row, column = pixel // shape[2], pixel % shape[2]
+    view, row = row // shape[1], row % shape[1]
+    face = keys[pixel] & (2**_INDEX_BITS - 1)
+    corners = points.corners(_Triangles(view, face, column, row))
+    a, b, c = points.edges(corners)
+    areas = a * column + b * row + c
+    weights = areas * points.inverse.index_select(0, corners).view(3, -1)
+    total = weights.sum(0)
     faces = torch.full_like(keys, -1)
     depth = torch.full(keys.shape, torch.inf, dtype=dtype, device=keys.device)
-    weights = torch.zeros(*keys.shape, 3, dtype=dtype, device=keys.device)
-    faces[view, row, column] = triangles.face[owner]
-    depth[view, row, column] = seen.to(dtype)
-    weights[view, row, column] = parts.T.to(dtype)
-    return Fragments(faces, depth, weights)
+    parts = torch.zeros(3, *keys.shape, dtype=dtype, device=keys.device)
+    faces[pixel] = face
+    depth[pixel] = (areas.sum(0) / total).to(dtype)
+    for part, weight in zip(parts, weights / total, strict=True):
+        part[pixel] = weight.to(dtype)
+    return Fragments(faces.view(shape), depth.view(shape), parts.view(3, *shape).movedim(0, -1))
