@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from vg_reid import gcl
+from vg_reid import Embedder, gcl
 
 from vg_train.devices import Accelerator
 from vg_train.files import read_json, write_atomically, write_json
@@ -32,13 +32,15 @@ class Ablate:
     seed start from them and have as many steps. Data, seeds and settings are written to protocol.json before the first
     run. What is done already is not done again: call it once more after a stop.
 
-      vg-train ablate gcl --data people --projections projections --out runs/table
+      vg-train ablate gcl --data people --projections projections --encoder runs/others/model --out runs/table
     """
 
     data: Path
     """Folder of person images with queries and gallery."""
     projections: Path
     """Folder of their projections, as `python -m vg_reid project` writes it."""
+    encoder: Path | None = None
+    """Model folder of E_id that stage 1 starts from, as the thesis starts from ImageNet's weights; else at random."""
     out: Path = Path("runs/ablate")
     """Folder to write: runs below seed_0, seed_1, ..., then table.md and table.json."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -83,6 +85,7 @@ def _keep_protocol(settings: Ablate, words: list[str]) -> None:
         raise ValueError(f"{settings.data} has no queries, wanted images to score on")
     fixed = {
         "data": describe_data(people),
+        "encoder": Embedder.from_folder(settings.encoder).name if settings.encoder else "random weights",
         "seeds": list(settings.seeds),
         "warm_up": plain(recipes.ablation_warm_up().config),
         "gcl": plain(recipes.ablation()),
@@ -107,7 +110,8 @@ def _one_seed(settings: Ablate, seed: int, words: list[str]) -> dict[str, Score]
         "accelerator": settings.accelerator,
         "keep": recipes.ABLATION_KEEPING,
     }
-    warm_up = FitJVTC(out=out / BASELINE.name, config=recipes.ablation_warm_up().config, **common)
+    start, config_1 = settings.encoder, recipes.ablation_warm_up().config
+    warm_up = FitJVTC(out=out / BASELINE.name, config=config_1, encoder=start, **common)
     scores = {BASELINE.name: _score("jvtc", warm_up, words)}
 
     config = recipes.ablation()
