@@ -1,11 +1,13 @@
 """A step of GCL's joint training, 4 persons at 256x128, beside the same step done the official way.
 
-The plain form runs each structure, and each generated image, through its net alone, and grows pictures before it
-convolves them; it takes real logits and R1 anew
-for each of the three generated images, computes gradients of weights that it then throws away, and holds all graphs
-until one backward pass at the end. Both forms have the weights, draws and losses of the released code's settings. The
-optimizers work at a rate that changes nothing, and batch statistics and bank are put back, so that each call is the
-same step. What differs is measured on the losses; the tests compare the gradients.
+The plain form runs each structure, and each generated image, through its net alone, and grows maps before it convolves
+them. It takes real logits and R1 anew for each of the three generated images, computes gradients of weights that it
+then throws away, and holds all graphs until one backward pass at the end. Both forms have the weights, draws and losses
+of the released code's settings. The optimizers work at a rate that changes nothing, and batch statistics and bank are
+put back, so that each call is the same step.
+
+What differs is measured on the losses: random nets make images that hardly differ, and batch norm of E_id blows up
+their rounding. The tests compare losses and gradients in float64.
 """
 
 import dataclasses
@@ -17,6 +19,7 @@ from released import NO_RATE, repeated
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import SingleDevice
+from vg_layers.norm import SampleLayerNorm
 from vg_reid.contrastive import Pairs, draw_pairs
 from vg_reid.gcl import GCLConfig, TrainState, official, tiny
 from vg_reid.gcl.batches import Batch
@@ -35,13 +38,29 @@ class PlainUpsampledConv(nn.Module):
         return F.conv2d(F.pad(F.interpolate(x, scale_factor=2), (2, 2, 2, 2), "reflect"), self.weight, self.bias)
 
 
+class PlainLayerNorm(nn.Module):
+    """The layer norm of the released code, one pass over the maps after another, with the weights of ours."""
+
+    def __init__(self, ours: SampleLayerNorm) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = ours.weight, ours.bias, ours.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.reshape(len(x), -1)
+        x = (x - flat.mean(1).view(-1, 1, 1, 1)) / (flat.std(1).view(-1, 1, 1, 1) + self.eps)
+        return x * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+
+
 def plainly(state: TrainState) -> TrainState:
     """The same run with plain layers in plain memory."""
     for unit in state.generator.decoder.tail:
         if isinstance(unit, nn.Sequential) and isinstance(unit[0], UpsampledConv):
-            unit[0] = PlainUpsampledConv(unit[0])
+            unit[0], unit[1] = PlainUpsampledConv(unit[0]), PlainLayerNorm(unit[1])
     for net in state.nets.values():
         net.to(memory_format=torch.contiguous_format)
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["fused"] = False
     return state
 
 

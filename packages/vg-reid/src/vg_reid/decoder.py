@@ -110,8 +110,8 @@ class AdaptiveBlock(nn.Module):
 
 def _growing_unit(in_channels: int, out_channels: int) -> nn.Sequential:
     """Upsampling and a 5x5 convolution, normalization, LeakyReLU."""
-    activation = nn.LeakyReLU(SLOPE, inplace=True)
-    return nn.Sequential(UpsampledConv(in_channels, out_channels), SampleLayerNorm(out_channels), activation)
+    norm = SampleLayerNorm(out_channels)
+    return nn.Sequential(UpsampledConv(in_channels, out_channels), norm, nn.LeakyReLU(SLOPE, inplace=True))
 
 
 def _perceptron(in_features: int, hidden: int, out_features: int) -> nn.Sequential:

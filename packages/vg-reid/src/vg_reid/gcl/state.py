@@ -184,16 +184,17 @@ class TrainState:
 
     def _optimizers(self) -> dict[str, Optimizer]:
         """SGD for E_id, Adam for the others (6.4.2)."""
-        schedule = self.config.schedule
+        schedule, rate = self.config.schedule, self.config.schedule.learning_rate
         encoder = SGD(
             self.encoder.parameters(),
             schedule.encoder_rate,
             momentum=schedule.momentum,
             weight_decay=schedule.weight_decay,
             nesterov=schedule.momentum > 0,
+            fused=True,
         )
         adam = {
-            name: Adam(net.parameters(), schedule.learning_rate, schedule.betas, weight_decay=schedule.weight_decay)
+            name: Adam(net.parameters(), rate, schedule.betas, weight_decay=schedule.weight_decay, fused=True)
             for name, net in self.nets.items()
             if name != "encoder"
         }
