@@ -18,6 +18,7 @@ BENCHES = [
     ("video", "synthetic"),
     ("metrics", "frechet"),
     ("metrics", "ranking"),
+    ("reid", "step"),
 ]
 
 

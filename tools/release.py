@@ -48,7 +48,7 @@ MEMBERS = {
     ),
     "vg-reid": Member(
         "packages/vg-reid",
-        ("vg_metrics", "vg_video", "lightning", "torchmetrics", "faiss", "scipy", "av", *WEB),
+        ("vg_metrics", "vg_video", "lightning", "torchmetrics", "faiss", "sklearn", "anny", "smplx", "av", *WEB),
         needs_extra=("vg_reid.evaluate",),
         light=True,
     ),

@@ -53,7 +53,10 @@ def test_built_in_data_is_written_and_read_again(tmp_path):
         scan = scan_folder(tmp_path / name)
         assert len(scan.sources) == 11
         assert len({source.label for source in scan.sources}) == labels
-    assert main(["synth", "persons", str(tmp_path / "people"), "--identities", "4", "--cameras", "2"]) == 0
+    assert (
+        main(["synth", "persons", str(tmp_path / "people"), "--kind", "drawn", "--identities", "4", "--cameras", "2"])
+        == 0
+    )
     assert len(list((tmp_path / "people").rglob("*.jpg"))) == 4 * 2 * 2
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-SUBJECTS = ("pseudo", "gallery", "projections", "step", "persons")
+SUBJECTS = ("pseudo", "gallery", "projections", "persons")
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "benchmarks"
 
 Rows = Callable[[bool], Iterator[dict[str, object]]]
@@ -31,8 +31,6 @@ def rows_of(subject: str) -> Rows:
             from gallery import rows
         case "projections":
             from projections import rows
-        case "persons":
-            from persons import rows
         case _:
             from persons import rows
     return rows

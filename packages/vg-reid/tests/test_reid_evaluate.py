@@ -92,7 +92,7 @@ def test_re_ranking_and_trapezoids_are_asked_for_and_said(persons, embedder):
 @pytest.mark.parametrize("reranked", [False, True])
 def test_joint_distance_learns_times_from_the_training_images(persons, embedder, reranked):
     pytest.importorskip("vg_metrics.functional", reason="vg-metrics is not installed")
-    pytest.importorskip("scipy", reason="the extra [train] is not installed")
+    pytest.importorskip("sklearn", reason="the extra [train] is not installed")
     from vg_reid.warmup.joint import Sightings, estimate_histogram, joint_rows
     from vg_reid.warmup.times import read_times
 

@@ -1,6 +1,5 @@
 """Pseudo labels against loops over sets, scikit-learn, and the released code's numbers."""
 
-import sys
 import tracemalloc
 
 import numpy as np
@@ -216,11 +215,3 @@ def test_no_cluster_and_one_cluster_are_refused_with_what_was_found(rng):
         cluster(features, rule="fixed", eps=0.0, k1=9, k2=1)
     with pytest.raises(ValueError, match=r"found 54 images: 1 clusters .* try a smaller eps"):
         cluster(features, rule="fixed", eps=0.99, k1=40)
-
-
-def test_without_scipy_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    for name in [name for name in sys.modules if name.startswith("vg_reid.pseudo")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ImportError, match=r"vg_reid.pseudo needs SciPy: install vg-reid\[train\]"):
-        import vg_reid.pseudo  # noqa: F401

@@ -1,10 +1,5 @@
 """Pseudo identity labels from features alone: k-reciprocal Jaccard distances and DBSCAN, sparse throughout (6.3.2)."""
 
-try:
-    import scipy  # noqa: F401
-except ImportError:
-    raise ImportError("vg_reid.pseudo needs SciPy: install vg-reid[train]") from None
-
 from vg_reid.pseudo.clusters import ClustersReport, Rule, cluster, clusters_report
 from vg_reid.pseudo.density import dbscan, share_eps
 from vg_reid.pseudo.jaccard import jaccard_distance, upper_similarity

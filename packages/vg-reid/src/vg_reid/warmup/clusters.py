@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from vg_reid.rerank import ROWS_PER_BLOCK
@@ -87,10 +88,9 @@ def dbscan(pairs: Pairs, n: int, eps: float, min_samples: int = 1) -> Tensor:
         ImportError: without the extra `train`.
     """
     try:
-        from scipy.sparse import csr_matrix
         from sklearn.cluster import DBSCAN
     except ImportError:
-        raise ImportError("clustering needs SciPy and scikit-learn: install vg-reid[train]") from None
+        raise ImportError("clustering needs scikit-learn: install vg-reid[train]") from None
     near = pairs.distance <= eps
     places = (pairs.first[near].numpy(), pairs.second[near].numpy())
     graph = csr_matrix((pairs.distance[near].numpy(), places), shape=(n, n))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import convolve1d
 from torch import Tensor
 
 from vg_reid.rerank import ROWS_PER_BLOCK, squared_distances
@@ -161,10 +162,6 @@ def _joint(query: Sightings, gallery: Sightings, histogram: TimeHistogram) -> Te
 
 def _smoothed(counts: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Counts joined with a Gaussian, each row as shares of its sum."""
-    try:
-        from scipy.ndimage import convolve1d
-    except ImportError:
-        raise ImportError("the joint distance needs SciPy: install vg-reid[train]") from None
     reach = int(3 * sigma)
     bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2)) / (sigma * np.sqrt(2 * np.pi))
     smooth: NDArray[np.float64] = convolve1d(counts, bell, axis=2, mode="constant")
