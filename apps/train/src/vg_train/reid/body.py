@@ -82,7 +82,8 @@ SYSTEM = System(
     notes=(
         "The one preset, small, takes minutes on two cores. At the end azimuth.json says by how many degrees the "
         "azimuth\nof held-out renders is missed, beside a body that always stands to the front; renders.png and "
-        "photos.png show\nestimates. Real photos are not renders: look at them before relying on it."
+        "photos.png show\nestimates. Real photos are not renders: look at them before relying on it. With this preset azimuth "
+        "and camera\nare learned, while pose and shape stay about those of the mean body."
     ),
     required=(),
 )
