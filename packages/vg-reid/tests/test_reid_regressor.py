@@ -306,7 +306,7 @@ def test_settings_that_cannot_train_are_refused() -> None:
 @pytest.mark.slow
 def test_training_beats_standing_on_bodies_it_never_saw(body: BoxMan) -> None:
     views, others = make_views(body, 512, seed=0), make_views(body, 128, seed=1)
-    config = RegressorTraining(net=SMALL, steps=250, batch_size=32)
+    config = RegressorTraining(net=SMALL, steps=1000, batch_size=32)
     state = RegressorState(config, views)
     for _ in train(state, views):
         pass

@@ -80,10 +80,10 @@ SYSTEM = System(
     presets={"small": lambda: Recipe(config=RegressorTraining(), keep=Keeping(picture_every=0))},
     start=start,
     notes=(
-        "The one preset, small, takes minutes on two cores. At the end azimuth.json says by how many degrees the "
-        "azimuth\nof held-out renders is missed, beside a body that always stands to the front; renders.png and "
-        "photos.png show\nestimates. Real photos are not renders: look at them before relying on it. With this preset azimuth "
-        "and camera\nare learned, while pose and shape stay about those of the mean body."
+        "The one preset, small, takes ten to twenty minutes on one core. At the end azimuth.json says by how many\n"
+        "degrees held-out renders are missed in azimuth, beside a body that stands to the front; renders.png\n"
+        "and photos.png show estimates. Real photos are not renders: look at them before relying on it. With this\n"
+        "preset azimuth and camera are learned, while pose and shape stay about those of the mean body."
     ),
     required=(),
 )
