@@ -10,12 +10,10 @@ from scipy.stats import binomtest
 from vg_train.probe.clips import BuiltIn, Cut, seen
 from vg_train.probe.factors import LABEL, Window, targets
 from vg_train.probe.statistics import variance_shares, wilson
-from vg_train.probe.training import ProbeConfig
 from vg_video.data.synthetic import SyntheticActions, SyntheticFaces, SyntheticRobot
 from vg_video.data.transforms import to_float
 
 SHORT = Cut(set="faces", frames=4, length=4)
-MICRO = ProbeConfig(clips=24, epochs=2, examined=12, width=2)
 
 
 # --- statistics
