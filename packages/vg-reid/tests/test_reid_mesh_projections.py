@@ -154,6 +154,15 @@ def test_a_weak_camera_puts_the_body_where_the_photo_has_it() -> None:
         assert abs(float(found) - wanted) < 3
 
 
+def test_a_body_is_as_many_pixels_large_in_a_wide_photo_as_in_a_tall_one_of_the_same_longer_side() -> None:
+    vertices, faces = wedge()
+    estimate = MeshEstimate(vertices, faces, camera=WeakCamera(0.4, 0.0, 0.0))
+    tall, wide = (draw_projections(estimate, Image.new("RGB", size), [0])[0] > 0 for size in ((200, 256), (256, 200)))
+    for seen in (tall, wide):
+        assert 0 < int(seen.sum()) < seen.numel() / 2
+    assert abs(int(tall.sum()) - int(wide.sum())) <= 0.02 * int(tall.sum())
+
+
 def test_a_body_beside_the_axis_turns_about_its_own_middle() -> None:
     vertices, faces = wedge()
     photo, camera = Image.new("RGB", (50, 100)), WeakCamera(0.5, 0.0, 0.0)

@@ -127,7 +127,8 @@ def draw_projections(estimate: MeshEstimate, photo: Image.Image, azimuths: Seque
         longer = max(photo.size)
         size = (max(1, round(SIZE[0] * photo.height / longer)), max(1, round(SIZE[0] * photo.width / longer)))
         scale, x, y = estimate.camera
-        camera = weak_camera(scale, x + float(middle[0]), y, size)
+        in_half_heights = scale * longer / photo.height  # an estimate counts in halves of the longer side
+        camera = weak_camera(in_half_heights, x + float(middle[0]), y, size)
     return render(vertices - middle, estimate.faces, azimuths, size, camera=camera)
 
 
