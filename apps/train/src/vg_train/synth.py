@@ -1,5 +1,6 @@
 """`vg-train synth`: built-in data with known factors, for those who have none at hand."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,8 @@ class Persons:
     """dressed: bodies of Anny; drawn: flat figures."""
     seed: int = 0
     """Of everything drawn."""
+    workers: int = 0
+    """Processes that photograph dressed persons; 0: one per core."""
 
 
 def actions(options: list[str]) -> None:
@@ -114,6 +117,7 @@ def persons(options: list[str]) -> None:
             settings.per_camera,
             settings.seed,
             kind=settings.kind,
+            workers=settings.workers or os.cpu_count() or 1,
             progress=lambda done: progress.advance(task, done),
         )
     print(f"{count} photos of {settings.identities} {settings.kind} persons in {settings.out}")

@@ -22,6 +22,7 @@ def write_persons(
     seed: int,
     *,
     kind: Kind = "drawn",
+    workers: int = 1,
     progress: Callable[[int], object] | None = None,
 ) -> Path:
     """Write a synthetic data set in Market-1501's layout: half of the identities train, half query and gallery.
@@ -36,6 +37,7 @@ def write_persons(
         seed: chooses looks, cameras and poses.
         kind: "drawn": flat colored figures, in a moment. "dressed": bodies of Anny with clothes, hair and bags, with
             their projections (6.3.1) in `projections` and all factors in factors.json; it needs vg-reid[mesh].
+        workers: processes that take pictures of dressed persons; 1: this one.
         progress: called with the number of images written since the last call.
     Returns:
         The folder.
@@ -53,7 +55,7 @@ def write_persons(
     if kind == "dressed":
         from vg_reid.data.dressed.write import write_dressed
 
-        write_dressed(out, identities, cameras, per_camera, seed, progress)
+        write_dressed(out, identities, cameras, per_camera, seed, progress, workers)
     else:
         _write_drawn(out, identities, cameras, per_camera, seed, progress)
     return out

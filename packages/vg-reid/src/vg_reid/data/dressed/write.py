@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from vg_reid.files import atomic
 from vg_reid.mesh.projections import Part, azimuth_folder
 from vg_reid.mesh.render import render
 from vg_reid.mesh.rotate import AZIMUTHS, rotate
+from vg_reid.workers import in_workers
 
 FRAMES_A_SHOT = 12  # between two pictures of a person under one camera: half a second
 
@@ -34,6 +36,43 @@ class Appearance(NamedTuple):
     name: str
     azimuth: float
 
+    @property
+    def path(self) -> Path:
+        """Of the picture in the folder of the set."""
+        return Path(MARKET_PARTS[self.part]) / self.name
+
+
+class Studio:
+    """What all pictures of a set have in common: who is seen, and where.
+
+    Args:
+        out: folder of the set.
+        identities: number of persons.
+        cameras: number of sites.
+        seed: of everything drawn.
+    """
+
+    def __init__(self, out: Path, identities: int, cameras: int, seed: int) -> None:
+        self.out, self.seed = out, seed
+        self.bodies = Bodies()
+        self.looks, self.sites = draw_looks(identities, seed), draw_sites(cameras, seed)
+
+    def take(self, appearance: Appearance) -> dict[str, Any]:
+        """Write one picture and its projections; return its factors."""
+        look, site = self.looks[appearance.pid - 1], self.sites[appearance.camid]
+        shot = shoot(self.bodies, look, site, appearance.azimuth, random.Random(f"{self.seed} {appearance.name}"))
+        with atomic(self.out / appearance.path) as staged:
+            shot.picture.save(staged, quality=site.quality)
+        write_projections(self.out / "projections", appearance, shot, self.bodies.faces)
+        return {
+            "pid": appearance.pid,
+            "camid": appearance.camid,
+            "azimuth": shot.azimuth,
+            "sun": shot.sun,
+            **shot.gait._asdict(),
+            "camera": asdict(shot.camera),
+        }
+
 
 def write_dressed(
     out: Path,
@@ -42,26 +81,16 @@ def write_dressed(
     per_camera: int,
     seed: int,
     progress: Callable[[int], object] | None = None,
+    workers: int = 1,
 ) -> None:
     """Write the set; see `vg_reid.data.synthetic.write_persons`."""
-    bodies = Bodies()
     looks, sites = draw_looks(identities, seed), draw_sites(cameras, seed)
+    planned = list(appearances(identities, sites, per_camera, seed))
     pictures = {}
-    for appearance in appearances(identities, sites, per_camera, seed):
-        look, site = looks[appearance.pid - 1], sites[appearance.camid]
-        draw = random.Random(f"{seed} {appearance.name}")
-        shot = shoot(bodies, look, site, appearance.azimuth, draw)
-        with atomic(out / MARKET_PARTS[appearance.part] / appearance.name) as staged:
-            shot.picture.save(staged, quality=site.quality)
-        write_projections(out / "projections", appearance, shot, bodies.faces)
-        pictures[f"{MARKET_PARTS[appearance.part]}/{appearance.name}"] = {
-            "pid": appearance.pid,
-            "camid": appearance.camid,
-            "azimuth": shot.azimuth,
-            "sun": shot.sun,
-            **shot.gait._asdict(),
-            "camera": asdict(shot.camera),
-        }
+    shared = (out, identities, cameras, seed)
+    take = partial(_take, shared) if workers > 1 else Studio(*shared).take
+    for appearance, factors in zip(planned, in_workers(take, planned, workers), strict=True):
+        pictures[appearance.path.as_posix()] = factors
         if progress is not None:
             progress(1)
     with atomic(out / "factors.json") as staged:
@@ -107,3 +136,14 @@ def _factors(looks: list[Look], sites: list[Site], pictures: dict[str, Any]) -> 
         "cameras": dict(enumerate(places)),
         "images": pictures,
     }
+
+
+def _take(shared: tuple[Path, int, int, int], appearance: Appearance) -> dict[str, Any]:
+    """Take a picture, in a worker."""
+    return _studio(*shared).take(appearance)
+
+
+@cache
+def _studio(out: Path, identities: int, cameras: int, seed: int) -> Studio:
+    """Make the studio of this worker at its first picture."""
+    return Studio(out, identities, cameras, seed)
