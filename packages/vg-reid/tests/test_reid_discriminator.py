@@ -45,6 +45,20 @@ def test_a_patch_is_judged_by_what_is_near_it(rng):
     assert not torch.equal(before[..., 24:, :], after[..., 24:, :])
 
 
+@pytest.mark.parametrize("std", [0.02, 0.1])
+def test_first_weights_are_normal_with_the_deviation_asked_for(std):
+    weights = torch.cat(
+        [p.flatten() for p in Discriminator(DiscriminatorConfig(init_std=std)).parameters() if p.dim() > 1]
+    )
+    assert float(weights.detach().std()) == pytest.approx(std, rel=0.01)
+
+
+def test_with_few_channels_larger_first_weights_let_d_tell_images_apart(rng):
+    images = torch.randn(8, 3, 128, 64, generator=rng)
+    blind, seeing = (Discriminator(DiscriminatorConfig(channels=16, blocks=1, init_std=std)) for std in (0.02, 0.1))
+    assert blind(images)[0].std() < 1e-6 < 1e-4 < seeing(images)[0].std()
+
+
 def test_discriminator_is_differentiable_twice(rng):
     discriminator = Discriminator(TINY).double()
     for parameter in discriminator.parameters():  # the released 0.02 makes the logits nearly constant
@@ -81,7 +95,12 @@ def test_the_least_size_is_enough_for_the_coarsest_scale():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"scales": 0}, "scales=0"), ({"blocks": 0}, "blocks=0"), ({"channels": 3}, "channels=3, wanted an even number")],
+    [
+        ({"scales": 0}, "scales=0"),
+        ({"blocks": 0}, "blocks=0"),
+        ({"channels": 3}, "channels=3, wanted an even number"),
+        ({"init_std": 0.0}, "init_std=0.0, wanted above 0"),
+    ],
 )
 def test_wrong_settings_are_an_error(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -15,10 +15,13 @@ class DiscriminatorConfig:
     scales: int = 3  # 256x128, 128x64 and 64x32 pixels
     channels: int = 64  # of the last maps, an even number
     blocks: int = 4  # residual blocks at each scale
+    init_std: float = 0.02  # of the first weights, as in the released code; with few channels it leaves D blind
 
     def __post_init__(self) -> None:
         require_at_least("scales", self.scales)
         require_at_least("blocks", self.blocks)
+        if self.init_std <= 0:
+            raise ValueError(f"init_std={self.init_std}, wanted above 0")
         if self.channels < 2 or self.channels % 2:
             raise ValueError(f"channels={self.channels}, wanted an even number")
 
@@ -37,7 +40,7 @@ class Discriminator(nn.Module):
         self.nets = nn.ModuleList(_patch_net(config) for _ in range(config.scales))
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, std=0.02)  # as in the released code
+                nn.init.normal_(layer.weight, std=config.init_std)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # all of them have one
 
     def forward(self, images: Tensor) -> list[Tensor]:
