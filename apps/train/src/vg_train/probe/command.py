@@ -18,7 +18,7 @@ from vg_train.probe.obedience import obedience
 from vg_train.probe.tables import disentanglement_table, obedience_table
 from vg_train.probe.training import Probe, ProbeConfig, load_or_train
 from vg_train.provenance import provenance
-from vg_train.run import CONFIG
+from vg_train.settings import CONFIG
 
 
 @dataclass(frozen=True, kw_only=True)
