@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from vg_layers import Engine, SingleDevice
+from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_reid.encoder import Encoder
-from vg_reid.storage import differences, from_tensors, to_tensors
 from vg_reid.warmup.config import WarmupConfig, plain
 
 C = TypeVar("C", bound=WarmupConfig)
