@@ -62,7 +62,9 @@ def test_one_tensor_that_does_not_fit_is_named_and_nothing_is_loaded(change, nam
     tensors, other = saved(2), run(1)
     before = copy.deepcopy(to_tensors(*other))
     change(tensors)
-    with pytest.raises(ValueError, match=f"^1 tensors are missing, unknown or of another shape, the first is {named}$"):
+    with pytest.raises(
+        ValueError, match=f"^the state has 1 missing, unknown or misshapen tensors, the first is {named}$"
+    ):
         from_tensors(*other, tensors)
     after = to_tensors(*other)
     assert all(torch.equal(after[name], before[name]) for name in before)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from vg_layers.configs import config_dict
 from vg_metrics.features import video_features
 from vg_video import g3an
-from vg_video.configs import config_dict
 from vg_video.data.clips import ClipDataset
 from vg_video.data.codec import write_video
 from vg_video.data.synthetic import SyntheticActions

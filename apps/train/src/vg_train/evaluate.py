@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
+from vg_layers.configs import config_dict, from_dict
 from vg_metrics.features import VideoFeatures, video_features
-from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import ClipConfig, ClipDataset
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator

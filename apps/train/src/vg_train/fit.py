@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vg_video.configs import config_dict
+from vg_layers.configs import config_dict
 from vg_video.data.clips import Batch, ClipDataset
 from vg_video.training import TrainingConfig, TrainState
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import tyro
 from vg_layers import Step
-from vg_video.configs import from_dict
+from vg_layers.configs import from_dict
 from vg_video.data.clips import Batch, ClipConfig
 from vg_video.training import TrainingConfig, TrainState
 

@@ -37,7 +37,7 @@ def from_tensors(modules: Modules, optimizers: Optimizers, tensors: Mapping[str,
     """
     weights, trained = _weights(modules), list(_parameters(modules, optimizers))
     if wrong := sorted(_wrong(weights, trained, tensors)):
-        raise ValueError(f"{len(wrong)} tensors are missing, unknown or of another shape, the first is {wrong[0]}")
+        raise ValueError(f"the state has {len(wrong)} missing, unknown or misshapen tensors, the first is {wrong[0]}")
     for name, module in modules.items():
         module.load_state_dict({key: tensors[f"{name}.{key}"] for key in module.state_dict()})
     moments = _moments(tensors.keys() - weights.keys())

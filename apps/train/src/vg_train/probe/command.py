@@ -6,7 +6,7 @@ from typing import Any
 
 import tyro
 from rich.console import Console
-from vg_video.configs import config_dict
+from vg_layers.configs import config_dict
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
 

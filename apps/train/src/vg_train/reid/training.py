@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import tyro
 from PIL import Image
 from vg_layers import Step
-from vg_video.configs import from_dict
+from vg_layers.configs import from_dict
 
 from vg_train.settings import Settings, Trainable
 

@@ -6,9 +6,9 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vg_layers.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_layers.conv import ConvKind
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
 from vg_video.training.config import ConditionalConfig
 

@@ -6,7 +6,8 @@ Defaults are the thesis' numbers, or the released code's where the thesis is sil
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of
+from vg_layers.configs import check_at_least, check_distinct, check_one_of
+
 from vg_video.training.config import ConditionalConfig
 
 Norm = Literal["spectral", "none"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vg_layers.adversarial import LossKind
+from vg_layers.configs import check_at_least, check_distinct, check_one_of, check_positive
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
 from vg_video.training.config import ConditionalConfig
 

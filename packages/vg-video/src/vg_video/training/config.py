@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, get_args
 
 from vg_layers.adversarial import LossKind
-
-from vg_video.configs import check_at_least, check_one_of, check_positive
+from vg_layers.configs import check_at_least, check_one_of, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 from vg_layers import AdversarialLoss, Ema, Engine, SingleDevice, adversarial_loss
+from vg_layers.configs import config_dict
 from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_video.autoencoder import Autoencoder
-from vg_video.configs import config_dict
 from vg_video.generator import VideoGenerator
 from vg_video.training.config import TrainingConfig
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of
+from vg_layers.configs import check_at_least, check_distinct, check_one_of
+
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
 from vg_video.training.config import ConditionalConfig
 
