@@ -63,8 +63,6 @@ def test_one_tensor_that_does_not_fit_is_named_and_nothing_is_loaded(change, nam
     before = copy.deepcopy(to_tensors(*other))
     change(tensors)
     with pytest.raises(ValueError, match=f"the state has 1 missing.* tensors, the first is {named}$"):
-        ValueError, match=f"^the state has 1 missing, unknown or misshapen tensors, the first is {named}$"
-    ):
         from_tensors(*other, tensors)
     after = to_tensors(*other)
     assert all(torch.equal(after[name], before[name]) for name in before)
