@@ -151,7 +151,7 @@ TABLE: dict[str, tuple[Callable[[Place], list[object]], list[str]]] = {
     "--resume with another seed": (lambda p: resume(p.copied_run(), "--seed", 9), ["seed", "9"]),
     "--resume with other clips": (
         lambda p: resume(p.copied_run(), "--clips.no-flip"),
-        ["last.safetensors", "other clips"],
+        ["last.safetensors", "other data"],
     ),
     "a run folder that is taken": (lambda p: [*fit(p.videos), "--out", p.run], ["labelled", "--resume"]),
     "a demo over something else": (lambda p: ["demo", "--out", p.folder("thesis.tex")], ["data", "no demo"]),

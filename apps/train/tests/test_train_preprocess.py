@@ -12,7 +12,7 @@ from vg_train.cli import main
 from vg_train.preprocess import REPORT, faces
 from vg_video.data.clips import ClipConfig, ClipDataset
 from vg_video.data.codec import read_video, write_video
-from vg_video.data.stills import read_frames, write_strip
+from vg_video.data.stills import stream_frames, write_strip
 
 RED = (250, 0, 0)
 SMALL = ("--resolution", "32", "--margin", "0.5", "--smoothing", "0")
@@ -89,7 +89,7 @@ def test_the_folder_keeps_its_shape_names_labels_and_rates(videos, capsys):
     out = crop(videos)
     assert files(out) == ALL
     np.testing.assert_array_equal(
-        read_frames(out / "joy" / "take000"), [f[16:48, 24 + t : 56 + t] for t, f in enumerate(someone(40))]
+        list(stream_frames(out / "joy" / "take000")), [f[16:48, 24 + t : 56 + t] for t, f in enumerate(someone(40))]
     )
     frames, rate = read_video(out / "fear" / "ann.avi.mp4")
     assert frames.shape == (6, 32, 32, 3) and rate == pytest.approx(12)

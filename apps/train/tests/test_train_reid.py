@@ -18,9 +18,9 @@ from vg_train.cli import main
 from vg_train.recipes import gcl as recipes
 from vg_train.recipes import warmups
 from vg_train.reid import ablate, run
-from vg_train.reid.fit import read_run
 from vg_train.reid.systems import find_system
 from vg_train.reid.table import BASELINE, ROWS, compare, markdown, paired_difference
+from vg_train.settings import read_run
 
 SIZE = ["--config.encoder.height", "48", "--config.encoder.width", "40", "--config.encoder.embedding-dim", "16"]
 SHORT = ["--preset", "tiny", "--accelerator", "cpu", "--keep.log-every", "1"]

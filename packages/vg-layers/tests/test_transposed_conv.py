@@ -215,7 +215,7 @@ def test_matched_mid_channels_of_the_3d_kind_is_none():
 def test_unknown_kind_and_a_middle_for_3d_are_refused():
     with pytest.raises(ValueError, match=r"kind='4d' is unknown; wanted one of 1\+2d, 2\+1d, 3d"):
         transposed_conv(1, 1, kind="4d", temporal=Window(1), spatial=Window(1))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="mid_channels=3 was given, but a 3d"):
+    with pytest.raises(ValueError, match="mid_channels=3, wanted None: a 3d"):
         transposed_conv(1, 1, kind="3d", temporal=Window(1), spatial=Window(1), mid_channels=3)
 
 

@@ -1,8 +1,10 @@
-"""Shared by the suite: a small encoder, pictures of the synthetic persons, and the command line in this process."""
+"""Shared by the suite: fixture weights, a small encoder, pictures of synthetic persons, and the command line."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from vg_reid.data.synthetic import write_persons
 from vg_reid.embedder import Embedder
@@ -42,3 +44,24 @@ def vg_reid(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
         return code, captured.out, captured.err
 
     return run
+
+
+def _fill(key: str, shape: Sequence[int], gain: float | None = None) -> np.ndarray:
+    drawn = np.random.default_rng(zlib.crc32(key.encode())).normal(size=tuple(shape))
+    if key.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    if len(shape) >= 2:
+        drawn = drawn * (gain or np.sqrt(2 / np.prod(shape[1:])))
+    elif key.endswith("running_var"):
+        drawn = np.abs(drawn) * 0.1 + 1
+    elif key.endswith(("running_mean", "bias", "beta")):
+        drawn = drawn * 0.1
+    else:
+        drawn = 1 + drawn * 0.1
+    return drawn.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., np.ndarray]:
+    """The weights of the fixtures, functions of the released code's keys: scaled by `gain`, else as He's are."""
+    return _fill

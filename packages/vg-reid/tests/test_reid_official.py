@@ -1,5 +1,4 @@
 import json
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,21 +39,6 @@ PARTS = {
 }
 
 
-def fill(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    if key.endswith("num_batches_tracked"):
-        return np.zeros(shape, np.int64)
-    drawn = np.random.default_rng(zlib.crc32(key.encode())).normal(size=shape)
-    if len(shape) >= 2:
-        drawn = drawn * np.sqrt(2 / np.prod(shape[1:]))
-    elif key.endswith("running_var"):
-        drawn = np.abs(drawn) * 0.1 + 1
-    elif key.endswith(("running_mean", "bias", "beta")):
-        drawn = drawn * 0.1
-    else:
-        drawn = 1 + drawn * 0.1
-    return drawn.astype(np.float32)
-
-
 def normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
 
@@ -67,15 +51,15 @@ def official_shapes(part: str) -> dict[str, list[int]]:
 
 
 @pytest.fixture(scope="module")
-def states() -> dict[str, dict[str, np.ndarray]]:
-    return {part: {key: fill(key, tuple(shape)) for key, shape in official_shapes(part).items()} for part in PARTS}
+def states(fill) -> dict[str, dict[str, np.ndarray]]:
+    return {part: {key: fill(key, shape) for key, shape in official_shapes(part).items()} for part in PARTS}
 
 
 @pytest.fixture(scope="module")
-def identity_state() -> dict[str, np.ndarray]:
+def identity_state(fill) -> dict[str, np.ndarray]:
     with torch.device("meta"):
         state = Encoder(EncoderConfig()).state_dict()
-    return {key: fill(key, tuple(value.shape)) for key, value in state.items()}
+    return {key: fill(key, value.shape) for key, value in state.items()}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -153,7 +137,7 @@ def test_a_key_that_is_missing_unknown_or_of_another_shape_is_named(part, states
 
 
 @pytest.mark.parametrize(("layout", "norm"), [("MMCL", "bn."), ("ACT", "feat_bn.")])
-def test_encoders_without_a_linear_layer_keep_the_pooled_map(layout, norm, identity_state, rng):
+def test_encoders_without_a_linear_layer_keep_the_pooled_map(layout, norm, identity_state, fill, rng):
     state = {f"base.{key}": value for key, value in identity_state.items() if not key.startswith("feat")}
     state |= {"base.fc.weight": np.zeros((1000, 2048), np.float32), "base.fc.bias": np.zeros(1000, np.float32)}
     names = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -171,7 +155,7 @@ def test_encoders_without_a_linear_layer_keep_the_pooled_map(layout, norm, ident
     assert codes.unit.shape == (2, 2048)
 
 
-def test_act_keeps_its_linear_layer_which_has_no_biases(identity_state):
+def test_act_keeps_its_linear_layer_which_has_no_biases(identity_state, fill):
     state = {f"base.{key}": value for key, value in identity_state.items() if not key.startswith("feat")}
     state |= {"feat.weight": fill("feat.weight", (2048, 2048))}
     state |= {f"feat_bn.{name}": np.ones(2048, np.float32) for name in ("weight", "bias", "running_mean")}

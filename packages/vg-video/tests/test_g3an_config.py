@@ -2,8 +2,8 @@ import dataclasses
 import json
 
 import pytest
+from vg_layers.configs import config_dict, from_dict
 from vg_video import g3an
-from vg_video.configs import config_dict, from_dict
 
 
 def test_defaults_are_the_numbers_of_the_thesis():

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from vg_layers.configs import config_dict, from_dict
 from vg_video import mintgan
-from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import Batch
 from vg_video.sampling import sample
 from vg_video.seeds import seeded

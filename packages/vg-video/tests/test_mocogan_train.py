@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from vg_layers.configs import config_dict, from_dict
 from vg_video import mocogan
-from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import Batch
 from vg_video.sampling import sample
 from vg_video.seeds import seeded

@@ -6,7 +6,6 @@ from PIL import Image
 from vg_video.data.stills import (
     image_size,
     natural_key,
-    read_frames,
     read_image,
     read_strip,
     stream_frames,
@@ -77,7 +76,7 @@ def test_frames_of_a_folder_come_in_natural_order(tmp_path):
         Image.fromarray(frames[index]).save(tmp_path / f"frame{index}.png")
     (tmp_path / ".hidden.png").write_bytes((tmp_path / "frame0.png").read_bytes())
     (tmp_path / "notes.txt").write_text("not a picture")
-    np.testing.assert_array_equal(read_frames(tmp_path), frames)
+    np.testing.assert_array_equal(np.stack(list(stream_frames(tmp_path))), frames)
 
 
 def test_frame_of_another_size_is_named(tmp_path):
@@ -91,4 +90,4 @@ def test_frame_of_another_size_is_named(tmp_path):
 
 def test_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no picture in it"):
-        read_frames(tmp_path)
+        np.stack(list(stream_frames(tmp_path)))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import NSGAN, clip_singular_values_
+from vg_layers.configs import config_dict, from_dict
 from vg_video.autoencoder import Autoencoder
-from vg_video.configs import config_dict, from_dict
 from vg_video.image_discriminator import ImageDiscriminator, ImageDiscriminatorConfig, channels_by_size
 from vg_video.temporal_pyramid import (
     PyramidConfig,

@@ -109,7 +109,7 @@ def test_every_row_of_table_2_1_trains_the_system_without_touching_its_code(kind
     assert steps[0].keys() == common | own.get(kind, set())
     after = state.state_dict()["tensors"]
     for net in ("generator", "video_discriminator", "image_discriminator"):
-        weights = [key for key in before if key.startswith(f"nets.{net}.") and key.endswith("weight")]
+        weights = [key for key in before if key.startswith(f"{net}.") and key.endswith("weight")]
         assert any(not torch.equal(before[key], after[key]) for key in weights), net
     controls = [key for key in after if key.startswith("losses.")]
     assert len(controls) == (2 if kind == "began" else 0)

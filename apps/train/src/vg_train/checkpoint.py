@@ -1,7 +1,7 @@
 """One file a checkpoint: tensors in safetensors, everything else as JSON in the same file's header."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,3 +55,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if meta is None:
         raise ValueError(f"{path}: is no checkpoint of a run, its header has no {HEADER_KEY!r} entry")
     return Checkpoint(tensors, json.loads(meta))
+
+
+def restore(path: Path, load: Callable[[Mapping[str, Any]], None], data: Mapping[str, Any]) -> None:
+    """Bring a training back to a checkpoint of its run.
+
+    Args:
+        path: the checkpoint, with the training's state and what tells its data from others.
+        load: takes the state.
+        data: of the training that is to go on.
+    Raises:
+        FileNotFoundError: if there is no such checkpoint.
+        ValueError: if it is damaged, or of another system, configuration or data; the message names the file.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        load({"tensors": checkpoint.tensors, "meta": checkpoint.meta["state"]})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if checkpoint.meta.get("data") != dict(data):
+        raise ValueError(f"{path}: was trained on other data than --data and the settings give now")

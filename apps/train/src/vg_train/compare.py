@@ -1,7 +1,7 @@
 """`vg-train compare`: several systems on the same videos, trained one after another and scored alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from vg_train.cli import SYSTEMS
 from vg_train.data import Examples, open_folder
 from vg_train.evaluate import evaluate
 from vg_train.files import read_json, write_atomically, write_json
-from vg_train.fit import Fit, fit, read_run
+from vg_train.fit import fit
 from vg_train.pictures import strips
 from vg_train.provenance import provenance
-from vg_train.run import CONFIG, LAST, LOG, MODEL
+from vg_train.run import LAST, LOG, MODEL
+from vg_train.settings import CONFIG, read_run
 from vg_train.systems import System, find_system
 
 SHOWN = 6  # clips of each kind on a sheet
@@ -91,19 +92,8 @@ def compare(settings: Compare, words: list[str]) -> Path:
 def _train(system: System, run: Path, settings: Compare, words: list[str]) -> None:
     """Train to the end, from where the run stands."""
     if not (run / CONFIG).exists():
-        recipe = system.recipe(settings.preset)
-        new = Fit(
-            data=settings.data,
-            preset=settings.preset,
-            steps=settings.steps,
-            out=run,
-            labels=recipe.labels,
-            seed=settings.seed,
-            keep=recipe.keep,
-            clips=recipe.clips,
-            config=recipe.config,
-        )
-        fit(system, new, words)
+        new = system.fresh(settings.preset, run)
+        fit(system, replace(new, data=settings.data, steps=settings.steps, seed=settings.seed), words)
         return
     old = read_run(system, run)
     done = load_checkpoint(run / LAST).meta["state"]["step"] if (run / LAST).exists() else 0

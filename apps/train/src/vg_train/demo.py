@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from vg_layers.configs import config_dict
 from vg_metrics.features import video_features
 from vg_video import g3an
-from vg_video.configs import config_dict
 from vg_video.data.clips import ClipDataset
 from vg_video.data.codec import write_video
 from vg_video.data.synthetic import SyntheticActions
@@ -23,13 +23,13 @@ from vg_train.data import Examples
 from vg_train.devices import start_engine
 from vg_train.evaluate import evaluate
 from vg_train.files import write_json
-from vg_train.fit import Fit, fit
+from vg_train.fit import fit
 from vg_train.persons import rank_persons
 from vg_train.provenance import provenance
 from vg_train.recipes import g3an as recipes
 from vg_train.report import write_page
 from vg_train.run import FPS
-from vg_train.systems import find_system
+from vg_train.systems import Fit, find_system
 
 MARK = "demo.json"  # tells a folder of the demo from others
 WARM_UP, TIMED = 4, 16  # steps; an R1 penalty falls into every eighth

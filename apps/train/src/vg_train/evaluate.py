@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
+from vg_layers.configs import config_dict, from_dict
 from vg_metrics.features import VideoFeatures, video_features
-from vg_video.configs import config_dict, from_dict
 from vg_video.data.clips import ClipConfig, ClipDataset
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
@@ -19,8 +19,8 @@ from vg_video.models import load_generator
 from vg_train.data import Examples, Videos, check_labels, draw_clips, open_folder
 from vg_train.files import read_settings, write_json
 from vg_train.provenance import provenance
-from vg_train.run import CONFIG
 from vg_train.scoring import Measured, compare, measure
+from vg_train.settings import CONFIG
 
 BATCH = 8  # clips at a time
 FLOOR = "other real clips"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tyro
 from rich.progress import Progress
-from vg_video.configs import config_dict
+from vg_layers.configs import config_dict
 from vg_video.data.codec import frame_rate, write_video
 from vg_video.data.faces.crop import FaceCrop, NoFaceError, crop_face
 from vg_video.data.faces.detector import FaceDetector, YuNet

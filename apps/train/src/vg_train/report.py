@@ -12,7 +12,8 @@ from safetensors import safe_open
 from vg_train import log
 from vg_train.charts import legend, line_chart
 from vg_train.files import read_json, write_atomically
-from vg_train.run import CONFIG, LOG, MODEL
+from vg_train.run import LOG, MODEL
+from vg_train.settings import CONFIG
 
 TEMPLATE = Path(__file__).with_name("page.html")
 RUN, SCORES, PERSONS = "g3an", "scores.json", "persons"  # in the folder, beside demo.json and clips/

@@ -23,12 +23,12 @@ from vg_video.data.codec import write_video
 from vg_video.training import TrainState
 
 from vg_train import log
-from vg_train.checkpoint import load_checkpoint, save_checkpoint
+from vg_train.checkpoint import save_checkpoint
 from vg_train.data import Examples
 from vg_train.pictures import mosaic, strips
 from vg_train.scoring import QuickScore
 
-CONFIG, LOG, MODEL = "config.json", "log.jsonl", "model"
+LOG, MODEL = "log.jsonl", "model"
 LAST, BEST = "checkpoints/last.safetensors", "checkpoints/best.safetensors"
 FPS = 12.0  # of the films in samples/
 
@@ -183,20 +183,3 @@ class Run:
             self._save_model()
         frames = mosaic(self._samples(self.keep.sample_clips), columns=4)
         write_video(self.folder / "samples" / "final.gif", frames, FPS)
-
-
-def restore(folder: Path, state: TrainState[Any], *, data: Mapping[str, Any]) -> None:
-    """Bring a training back to the last checkpoint of its run.
-
-    Raises:
-        FileNotFoundError: if the run has none.
-        ValueError: if it is damaged, or of another system, configuration or data; the message names the file.
-    """
-    path = folder / LAST
-    checkpoint = load_checkpoint(path)
-    try:
-        state.load_state_dict({"tensors": checkpoint.tensors, "meta": checkpoint.meta["state"]})
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if checkpoint.meta.get("data") != dict(data):
-        raise ValueError(f"{path}: was trained on other clips than --data and --clips give now")

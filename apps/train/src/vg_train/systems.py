@@ -1,38 +1,78 @@
 """The systems that can be trained, and what the commands need of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+import tyro
 from vg_layers import Step
-from vg_video.data.clips import Batch
+from vg_layers.configs import from_dict
+from vg_video.data.clips import Batch, ClipConfig
 from vg_video.training import TrainingConfig, TrainState
 
 from vg_train.cli import SYSTEMS
+from vg_train.data import Videos
+from vg_train.devices import Precision
 from vg_train.recipe import Recipe
+from vg_train.run import Keeping
+from vg_train.settings import Settings, Trainable
+
+C = TypeVar("C", bound=TrainingConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
-class System:
+class Fit(Settings, Generic[C]):
+    """A training run of a system."""
+
+    data: Path
+    """Folder of videos; sub-folders directly in it are labels (see --labels)."""
+    steps: int | None = None
+    """Training steps; the same as --config.steps."""
+    labels: bool = False
+    """Learn to generate each label of the data on its own (3.3, 4.4.5)."""
+    workers: int = 0
+    """Threads that prepare batches ahead."""
+    cache: Path | None = None
+    """Folder that keeps decoded videos for the next run."""
+    videos: tyro.conf.OmitArgPrefixes[Videos] = field(default_factory=Videos)
+    """Which videos of the folder."""
+    devices: int = 1
+    """Processes, one a device; on the CPU too."""
+    precision: Precision = "32-true"
+    """bf16-mixed is faster on GPUs and on CPUs that compute bfloat16."""
+    keep: Keeping
+    """What is written to the run folder, and how often."""
+    clips: ClipConfig
+    """How clips are cut out of the videos."""
+    config: C
+    """The nets and their training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class System(Trainable[Recipe[Any]]):
     """What `fit` needs of a system."""
 
-    name: str
-    title: str  # for people
     config: type[TrainingConfig]
     state: Callable[..., TrainState[Any]]  # (config, seed, engine)
     train: Callable[[Any, Iterable[Batch]], Iterator[Step]]  # (state, batches)
-    presets: Mapping[str, Callable[[], Recipe[Any]]]
-    notes: str  # what the presets are, for --help
 
-    def recipe(self, preset: str) -> Recipe[Any]:
-        """Settings by the name of a preset.
+    def fresh(self, preset: str, out: Path) -> Fit[Any]:
+        """Settings of a new run by a preset; its data are missing."""
+        chosen = self.recipe(preset)
+        return Fit(
+            data=tyro.MISSING,
+            preset=preset,
+            out=out,
+            labels=chosen.labels,
+            keep=chosen.keep,
+            clips=chosen.clips,
+            config=chosen.config,
+        )
 
-        Raises:
-            ValueError: if there is no such preset.
-        """
-        if preset not in self.presets:
-            raise ValueError(f"--preset {preset}: {self.name} has {', '.join(self.presets)}")
-        return self.presets[preset]()
+    def read(self, values: Mapping[str, Any]) -> Fit[Any]:
+        """Settings from plain values."""
+        return from_dict(Fit, {**values, "config": from_dict(self.config, values["config"])})
 
 
 def find_system(name: str) -> System:

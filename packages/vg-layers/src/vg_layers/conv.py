@@ -188,9 +188,7 @@ def transposed_conv(
     _check_kind(kind)
     if kind == "3d":
         if mid_channels is not None:
-            raise ValueError(
-                f"mid_channels={mid_channels} was given, but a 3d convolution has no middle: leave it None"
-            )
+            raise ValueError(f"mid_channels={mid_channels}, wanted None: a 3d convolution has no middle")
         conv = TransposedConv(in_channels, out_channels, temporal, spatial)
         return conv_block(conv, spectral_norm=spectral_norm, norm=norm)
     mid = out_channels if mid_channels is None else mid_channels

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 from vg_layers import ResidualDiscriminator, spectral_norm
+from vg_layers.configs import check_at_least, check_one_of, check_positive
 
 from vg_video.autoencoder import Sight
-from vg_video.configs import check_at_least, check_one_of, check_positive
 from vg_video.labels import one_hot
 
 Norm = Literal["batch", "spectral", "none"]

@@ -6,9 +6,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from vg_layers.configs import from_dict
 
 from vg_video import g3an, imaginator, mintgan, mocogan, tgan, vgan
-from vg_video.configs import from_dict
 from vg_video.generator import VideoGenerator
 
 

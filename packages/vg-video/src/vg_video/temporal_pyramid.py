@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from vg_layers.configs import check_positive
 
-from vg_video.configs import check_positive
 from vg_video.image_discriminator import ImageDiscriminator, ImageDiscriminatorConfig, Norm
 from vg_video.training.critic import Critic
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tyro
 from rich.console import Console
-from vg_video.configs import config_dict
+from vg_layers.configs import config_dict
 from vg_video.generator import VideoGenerator
 from vg_video.models import load_generator
 
@@ -18,7 +18,7 @@ from vg_train.probe.obedience import obedience
 from vg_train.probe.tables import disentanglement_table, obedience_table
 from vg_train.probe.training import Probe, ProbeConfig, load_or_train
 from vg_train.provenance import provenance
-from vg_train.run import CONFIG
+from vg_train.settings import CONFIG
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from rich.progress import track
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
-from vg_video.configs import check_positive, config_dict
+from vg_layers.configs import check_positive, config_dict
 from vg_video.seeds import seeded
 
 from vg_train.files import read_json, write_atomically, write_json

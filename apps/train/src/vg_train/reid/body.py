@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor
 from vg_layers import Engine
 from vg_reid.data.people import read_people
-from vg_reid.data.transforms import IMAGENET_MEAN, IMAGENET_STD, read_image
+from vg_reid.data.transforms import read_image
 from vg_reid.mesh.anny import AnnyBody
 from vg_reid.mesh.regressor_data import make_views
 from vg_reid.mesh.regressor_estimate import RegressorEstimator, estimate_sheet
@@ -26,6 +25,7 @@ from vg_reid.mesh.regressor_train import (
     held_out,
     train,
 )
+from vg_reid.views import to_picture
 
 from vg_train.files import write_json
 from vg_train.reid.training import Fit, Keeping, Recipe, System, Training
@@ -111,7 +111,7 @@ def _finish(settings: FitBody, state: RegressorState, body: AnnyBody, folder: Pa
     for name, error in errors.items():
         print(_line(name, error))
     estimator = RegressorEstimator(state.net, body)
-    _draw(estimator, [_image(photo) for photo in photos[:SHOWN]], folder.parent / "renders.png")
+    _draw(estimator, [to_picture(photo) for photo in photos[:SHOWN]], folder.parent / "renders.png")
     if settings.photos:
         people = read_people(settings.photos).images
         every = max(1, len(people) // SHOWN)
@@ -130,10 +130,3 @@ def _line(name: str, error: AngleErrors) -> str:
 def _draw(estimator: RegressorEstimator, photos: list[Image.Image], path: Path) -> None:
     estimate_sheet(photos, estimator(photos)).save(path)
     print(f"estimates are drawn in {path}")
-
-
-def _image(photo: Tensor) -> Image.Image:
-    """A photo as it was before normalization."""
-    mean, std = (photo.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    pixels = (photo * std + mean).clamp(0, 1).mul(255).round().byte()
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())

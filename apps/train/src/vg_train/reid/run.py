@@ -16,7 +16,7 @@ from torch import Tensor
 from vg_layers.engine import Step
 
 from vg_train import log
-from vg_train.checkpoint import load_checkpoint, save_checkpoint
+from vg_train.checkpoint import save_checkpoint
 from vg_train.files import write_json
 from vg_train.reid.training import Keeping, Training
 
@@ -128,23 +128,6 @@ class Run:
 
     def _append(self, done: int, kind: str, values: dict[str, Any], **more: float) -> None:
         log.append(self.folder / LOG, {"step": done, kind: values, **more})
-
-
-def restore(folder: Path, training: Training) -> None:
-    """Bring a training back to the last checkpoint of its run.
-
-    Raises:
-        FileNotFoundError: if the run has none.
-        ValueError: if it is damaged, or of another system, configuration or data; the message names the file.
-    """
-    path = folder / LAST
-    checkpoint = load_checkpoint(path)
-    try:
-        training.state.load_state_dict({"tensors": checkpoint.tensors, "meta": checkpoint.meta["state"]})
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if checkpoint.meta.get("data") != dict(training.data):
-        raise ValueError(f"{path}: was trained on other images than --data gives now")
 
 
 def _short(value: object) -> str:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import tyro
 from PIL import Image
 from vg_layers import Step
+from vg_layers.configs import from_dict
 
-from vg_train.devices import Accelerator
+from vg_train.settings import Settings, Trainable
 
 
 class State(Protocol):
@@ -51,19 +53,9 @@ class Keeping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class Fit(Settings):
     """A training run; each system adds its own settings, `config` among them."""
 
-    preset: str = "thesis"
-    """Where settings come from that no flag changes: one of those listed above."""
-    out: Path
-    """Run folder to write."""
-    resume: bool = False
-    """Go on with the run in --out; its settings are then the defaults."""
-    seed: int = 0
-    """Of the weights and of every draw: the same seed gives the same run."""
-    accelerator: Accelerator = "auto"
-    """What to train on."""
     keep: Keeping
     """What is written to the run folder, and how often."""
 
@@ -107,23 +99,20 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class System:
+class System(Trainable[Recipe]):
     """A procedure of chapter 6 that can be trained."""
 
-    name: str
-    title: str
     settings: type[Fit]
-    presets: Mapping[str, Callable[[], Recipe]]
     start: Callable[[Any, Any], Training]  # (settings, engine)
-    notes: str  # what the presets are, for --help
     required: tuple[str, ...] = ("data",)  # settings that have no default
 
-    def recipe(self, preset: str) -> Recipe:
-        """Settings by the name of a preset.
+    def fresh(self, preset: str, out: Path) -> Any:
+        """Settings of a new run by a preset."""
+        chosen = self.recipe(preset)
+        missing = dict.fromkeys(self.required, tyro.MISSING)
+        kind: Any = self.settings  # each has a config of its own class
+        return kind(preset=preset, out=out, keep=chosen.keep, config=chosen.config, **missing)
 
-        Raises:
-            ValueError: if there is no such preset.
-        """
-        if preset not in self.presets:
-            raise ValueError(f"--preset {preset}: {self.name} has {', '.join(self.presets)}")
-        return self.presets[preset]()
+    def read(self, values: Mapping[str, Any]) -> Fit:
+        """Settings from plain values."""
+        return from_dict(self.settings, values)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
+from PIL import Image
+from torch import Tensor
 from tyro.conf import Positional, arg
 
 from vg_reid.commands.common import progress, say
@@ -15,7 +17,7 @@ from vg_reid.encoder import EncoderConfig
 from vg_reid.files import atomic, require_suffix
 from vg_reid.gcl.views import generate_views
 from vg_reid.generation_quality import new_views, score_views
-from vg_reid.generator import load_models
+from vg_reid.generator import ViewGenerator, load_models
 from vg_reid.mesh.projections import Projections
 from vg_reid.mesh.rotate import AZIMUTHS
 from vg_reid.picture import stack_pictures
@@ -67,16 +69,8 @@ def views(
     if figure == "identities":
         if beside is not None:
             raise ValueError("--beside with --figure identities: wanted one model")
-        if len(images) < 2:
-            raise ValueError(f"--figure identities with {len(images)} person, wanted 2 or more")
         codes = encoder(photos.to(device)).part_code.detach()
-        meshes = structures.original(indices).to(device)
-        pairs = [slice(i, i + 2) for i in range(0, len(images) - 1, 2)]
-        walks = [interpolate(generator, codes[pair], meshes[pair]) for pair in pairs]
-        sheets = [
-            interpolation_sheet(photos[pair], meshes[pair], walk) for pair, walk in zip(pairs, walks, strict=True)
-        ]
-        picture = stack_pictures(sheets)
+        picture = _walks(generator, photos, codes, structures.original(indices).to(device))
     else:
         meshes, shown = generate_views(encoder, generator, images, structures, indices, AZIMUTHS)
         if beside is None:
@@ -139,6 +133,16 @@ def view_quality(
     if json_out is not None:
         with atomic(json_out) as staged:
             staged.write_text(json.dumps(asdict(quality) | {"silhouettes": asdict(outline)}, indent=2) + "\n")
+
+
+def _walks(generator: ViewGenerator, photos: Tensor, codes: Tensor, meshes: Tensor) -> Image.Image:
+    """Draw the walks between each two persons, one pair under the other."""
+    if len(photos) < 2:
+        raise ValueError(f"--figure identities with {len(photos)} person, wanted 2 or more")
+    pairs = [slice(i, i + 2) for i in range(0, len(photos) - 1, 2)]
+    walks = [interpolate(generator, codes[pair], meshes[pair]) for pair in pairs]
+    sheets = [interpolation_sheet(photos[pair], meshes[pair], walk) for pair, walk in zip(pairs, walks, strict=True)]
+    return stack_pictures(sheets)
 
 
 def _open(

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 from vg_layers import Step
+from vg_layers.configs import check_at_least, check_positive
 
 from vg_reid.data.images import PersonImages
 from vg_reid.encoder import Encoder, IdentityCodes
 from vg_reid.rerank import ROWS_PER_BLOCK, rerank_blocks, squared_distances
 from vg_reid.warmup.clusters import dbscan, pairs_within, smallest_pairs
-from vg_reid.warmup.config import WarmupConfig, check_above, check_least
+from vg_reid.warmup.config import WarmupConfig
 from vg_reid.warmup.identities import identity_batches, triplet_losses
 from vg_reid.warmup.procedure import SOURCE, VIEWS, Losses, Procedure, embed_all, run, update
 from vg_reid.warmup.state import ENCODER
@@ -48,8 +49,8 @@ class ACTConfig(WarmupConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_above(self, 0, "relabel_every", "instances", "margin", "k1", "k2", "eps_share", "min_samples")
-        check_least(self, 0, "first_share", "source_share")
+        check_positive(self, "relabel_every", "instances", "margin", "k1", "k2", "eps_share", "min_samples")
+        check_at_least(self, 0, "first_share", "source_share")
         if self.epochs % self.relabel_every:
             raise ValueError(f"epochs={self.epochs}, wanted a multiple of relabel_every={self.relabel_every}")
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 from vg_layers import Step
+from vg_layers.configs import check_at_least, check_positive
 
 from vg_reid.data.images import PersonImages
-from vg_reid.warmup.config import WarmupConfig, check_above, check_least
+from vg_reid.warmup.config import WarmupConfig
 from vg_reid.warmup.identities import identity_batches
 from vg_reid.warmup.procedure import VIEWS, Losses, Procedure, embed_all, run, update
 from vg_reid.warmup.state import ENCODER
@@ -40,8 +41,8 @@ class ClusterContrastConfig(WarmupConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_above(self, 0, "instances", "temperature", "eps", "min_samples", "k1", "k2", "epoch_steps")
-        check_least(self, 0, "memory_momentum")
+        check_positive(self, "instances", "temperature", "eps", "min_samples", "k1", "k2", "epoch_steps")
+        check_at_least(self, 0, "memory_momentum")
 
 
 class TrainState(AnyTrainState[ClusterContrastConfig]):

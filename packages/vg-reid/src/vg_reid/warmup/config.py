@@ -1,9 +1,8 @@
 """Settings that all warm-ups share."""
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from typing import Any
+
+from vg_layers.configs import check_at_least, check_positive
 
 from vg_reid.encoder import EncoderConfig
 
@@ -24,29 +23,9 @@ class WarmupConfig:
     epoch_steps: int = 0  # steps of an epoch at most; 0: as many as there are batches
 
     def __post_init__(self) -> None:
-        check_above(self, 0, "epochs", "batch_size", "learning_rate", "new_rate", "decay", "decay_every")
-        check_least(self, 0, "momentum", "weight_decay", "epoch_steps")
+        check_positive(self, "epochs", "batch_size", "learning_rate", "new_rate", "decay", "decay_every")
+        check_at_least(self, 0, "momentum", "weight_decay", "epoch_steps")
 
     def rate(self, epoch: int) -> float:
         """Share of the learning rates that is left in an epoch, counted from 0."""
         return self.decay ** (epoch // self.decay_every)
-
-
-def plain(config: WarmupConfig) -> dict[str, Any]:
-    """A config as JSON has it."""
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return values
-
-
-def check_above(config: Any, bound: float, *names: str) -> None:
-    """Refuse (ValueError) settings of these names that are not above the bound."""
-    for name in names:
-        if getattr(config, name) <= bound:
-            raise ValueError(f"{name}={getattr(config, name)}, wanted more than {bound}")
-
-
-def check_least(config: Any, least: float, *names: str) -> None:
-    """Refuse (ValueError) settings of these names that are below `least`."""
-    for name in names:
-        if getattr(config, name) < least:
-            raise ValueError(f"{name}={getattr(config, name)}, wanted at least {least}")

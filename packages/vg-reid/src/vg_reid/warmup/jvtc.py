@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import Step
+from vg_layers.configs import check_at_least, check_positive
 
 from vg_reid.data.images import PersonImages
 from vg_reid.epochs import epoch_batches
 from vg_reid.rerank import rerank_blocks, squared_distances
 from vg_reid.seeds import seeded
 from vg_reid.warmup.clusters import Rows, dbscan, smallest_pairs
-from vg_reid.warmup.config import WarmupConfig, check_above, check_least
+from vg_reid.warmup.config import WarmupConfig
 from vg_reid.warmup.joint import Sightings, joint_rows, time_histogram
 from vg_reid.warmup.procedure import BANK, SOURCE, VIEWS, Losses, Procedure, run, update
 from vg_reid.warmup.source import SourceSet, classifier
@@ -57,9 +58,9 @@ class JVTCConfig(WarmupConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_above(self, 0, "views", "source_batch", "relabel_every", "k1", "k2")
-        check_above(self, 0, "eps_share", "joint_eps_share", "eps_scale")
-        check_least(self, 0, "source_classes", "memory_slope", "memory_most", "global_weight")
+        check_positive(self, "views", "source_batch", "relabel_every", "k1", "k2")
+        check_positive(self, "eps_share", "joint_eps_share", "eps_scale")
+        check_at_least(self, 0, "source_classes", "memory_slope", "memory_most", "global_weight")
         if self.global_from % self.relabel_every:
             raise ValueError(f"global_from={self.global_from}, wanted a multiple of relabel_every={self.relabel_every}")
         if self.eps_scale > 1:

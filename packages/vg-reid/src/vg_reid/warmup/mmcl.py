@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from vg_layers import Step
+from vg_layers.configs import check_at_least, check_positive
 
 from vg_reid.data.images import PersonImages
 from vg_reid.encoder import EncoderConfig
-from vg_reid.warmup.config import WarmupConfig, check_above, check_least
+from vg_reid.warmup.config import WarmupConfig
 from vg_reid.warmup.procedure import VIEWS, Losses, Procedure, run, update
 from vg_reid.warmup.state import TrainState as AnyTrainState
 from vg_reid.warmup.views import Styles, draw_views
@@ -39,8 +40,8 @@ class MMCLConfig(WarmupConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_least(self, 0, "single_epochs", "memory_most", "positive_weight")
-        check_above(self, 0, "hard_share")
+        check_at_least(self, 0, "single_epochs", "memory_most", "positive_weight")
+        check_positive(self, "hard_share")
 
 
 class TrainState(AnyTrainState[MMCLConfig]):

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import Step
+from vg_layers.configs import check_at_least
 
 from vg_reid.data.images import PersonImages
 from vg_reid.seeds import seeded
-from vg_reid.warmup.config import WarmupConfig, check_above
+from vg_reid.warmup.config import WarmupConfig
 from vg_reid.warmup.procedure import VIEWS, Losses, Procedure, run, update
 from vg_reid.warmup.state import TrainState as AnyTrainState
 from vg_reid.warmup.views import number
@@ -31,7 +32,7 @@ class SourceConfig(WarmupConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_above(self, 1, "classes")
+        check_at_least(self, 2, "classes")
 
 
 class TrainState(AnyTrainState[SourceConfig]):

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from vg_layers import Engine, SingleDevice
+from vg_layers.configs import config_dict
+from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_reid.encoder import Encoder
-from vg_reid.storage import differences, from_tensors, to_tensors
-from vg_reid.warmup.config import WarmupConfig, plain
+from vg_reid.warmup.config import WarmupConfig
 
 C = TypeVar("C", bound=WarmupConfig)
 
@@ -136,7 +137,7 @@ class TrainState(ABC, Generic[C]):
 
     def _identity(self) -> dict[str, Any]:
         """What two states must have in common for one to become the other."""
-        return {"system": self.system, "seed": self.seed, "config": plain(self.config)}
+        return {"system": self.system, "seed": self.seed, "config": config_dict(self.config)}
 
     def _start_from(self, encoder: Encoder) -> None:
         """Give the weights to all nets that are an E_id; of an ImageNet model only those of its backbone."""

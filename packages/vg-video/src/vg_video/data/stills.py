@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from vg_video.data.containers import is_image
 from vg_video.data.files import write_atomically
-from vg_video.data.limits import check_pixels, stack_frames
+from vg_video.data.limits import check_pixels
 
 # What Pillow was seen to raise on damaged pictures.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError)
@@ -76,11 +76,6 @@ def stream_frames(folder: Path | str) -> Iterator[np.ndarray]:
             found, wanted = (f"{shape[1]}x{shape[0]}" for shape in (frame.shape, size))
             raise ValueError(f"{path}: frame {index} is {found}, the first one is {wanted}")
         yield frame
-
-
-def read_frames(folder: Path | str) -> np.ndarray:
-    """Read a folder of frames as uint8 RGB (t, h, w, 3); errors as `stream_frames`."""
-    return stack_frames(Path(folder), stream_frames(folder))
 
 
 def strip_length(width: int, height: int) -> int:

@@ -3,16 +3,14 @@
 Defaults are the thesis' numbers, or the released code's where the thesis is silent.
 """
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
+from vg_layers.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_layers.conv import ConvKind
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
-from vg_video.training.config import TrainingConfig
+from vg_video.training.config import ConditionalConfig
 
 SYSTEM = "g3an"
 RESOLUTION = 64  # pixels; five modules, the first 1 -> 4, the others doubling (4.4.1)
@@ -85,7 +83,7 @@ class ImageDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class G3ANConfig(TrainingConfig):
+class G3ANConfig(ConditionalConfig):
     """Everything a training run of G3AN depends on, besides its data and its seed (4.3.3, 4.4.1)."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -102,11 +100,6 @@ class G3ANConfig(TrainingConfig):
         super().__post_init__()
         check_positive(self, "frames_per_clip")
         check_at_least(self, 0, "pyramid_speeds")
-        if self.video_discriminator.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={self.video_discriminator.classes}, "
-                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
-            )
 
     @property
     def tells_labels(self) -> bool:
@@ -127,12 +120,6 @@ class G3ANConfig(TrainingConfig):
             classes=net.classes,
             auxiliary=self.tells_labels,
         )
-
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
 
 
 def motion_length(frames: int) -> int:

@@ -3,13 +3,12 @@
 Defaults are the thesis' numbers, or the released code's where the thesis is silent.
 """
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of
-from vg_video.training.config import TrainingConfig
+from vg_layers.configs import check_at_least, check_distinct, check_one_of
+
+from vg_video.training.config import ConditionalConfig
 
 Norm = Literal["spectral", "none"]
 Judges = Literal["both", "video", "image", "none"]
@@ -76,7 +75,7 @@ class ImageDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImaGINatorConfig(TrainingConfig):
+class ImaGINatorConfig(ConditionalConfig):
     """Everything a training run of ImaGINator depends on, besides its data and its seed (3.3.3, 3.3.5)."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -105,11 +104,6 @@ class ImaGINatorConfig(TrainingConfig):
         check_one_of(self, "judges", *get_args(Judges))
         if self.judges == "none" and not self.reconstruction_weight:
             raise ValueError("reconstruction_weight=0 with judges='none', wanted one of them: G would learn nothing")
-        if self.video_discriminator.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={self.video_discriminator.classes}, "
-                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
-            )
         if self.auxiliary_classifier and self.judges not in ("both", "video"):
             raise ValueError(
                 f"auxiliary_classifier=True with judges={self.judges!r}, wanted a video discriminator that tells labels"
@@ -119,9 +113,3 @@ class ImaGINatorConfig(TrainingConfig):
     def tells_labels(self) -> bool:
         """Whether D_V tells labels; the autoencoder that BEGAN has in its place is told them."""
         return self.auxiliary_classifier and self.video_discriminator.classes > 0 and self.loss != "began"
-
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from vg_layers import BankMode, BankOrder
+from vg_layers.configs import check_at_least, check_one_of, check_positive
 
-from vg_video.configs import check_at_least, check_one_of, check_positive
 from vg_video.image_discriminator import ImageDiscriminatorConfig, channels_by_size
 from vg_video.temporal_pyramid import PyramidConfig
 from vg_video.training import TrainingConfig

@@ -3,14 +3,14 @@
 The thesis compares with MoCoGAN and gives none of its numbers: these are the released code's (sergeytulyakov/mocogan).
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
+from vg_layers.configs import check_at_least, check_distinct, check_one_of, check_positive
+
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
-from vg_video.training import TrainingConfig
+from vg_video.training.config import ConditionalConfig
 
 SYSTEM = "mocogan"
 RESOLUTION = 64  # pixels (3.4.3, 5.3.3)
@@ -69,7 +69,7 @@ class ImageDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MoCoGANConfig(TrainingConfig):
+class MoCoGANConfig(ConditionalConfig):
     """Everything a training run of MoCoGAN depends on, besides its data and its seed."""
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -90,11 +90,6 @@ class MoCoGANConfig(TrainingConfig):
         if self.first_frame_weight and not self.generator.image_conditioned:
             raise ValueError(
                 f"first_frame_weight={self.first_frame_weight}, wanted 0 unless generator.image_conditioned"
-            )
-        if self.video_discriminator.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={self.video_discriminator.classes}, "
-                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
             )
         if self.pyramid_speeds and (self.video_discriminator.patch or self.video_discriminator.noise):
             raise ValueError("video_discriminator has patches or noise, wanted none: a temporal pyramid has neither")
@@ -118,12 +113,6 @@ class MoCoGANConfig(TrainingConfig):
             classes=net.classes,
             auxiliary=self.tells_labels,
         )
-
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
 
 
 def image_conditioned(classes: Sequence[str] = ()) -> MoCoGANConfig:

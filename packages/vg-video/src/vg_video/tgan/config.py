@@ -4,16 +4,14 @@ Sizes are those of the released code (pfnet-research/tgan) with latent vectors o
 it is (5.3.3).
 """
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
 from vg_layers.adversarial import LossKind
+from vg_layers.configs import check_at_least, check_distinct, check_one_of, check_positive
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of, check_positive
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
-from vg_video.training import TrainingConfig
+from vg_video.training.config import ConditionalConfig
 
 SYSTEM = "tgan"
 RESOLUTION = 64  # pixels (5.3.3)
@@ -68,7 +66,7 @@ class VideoDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TGANConfig(TrainingConfig):
+class TGANConfig(ConditionalConfig):
     """Everything a training run of TGAN depends on, besides its data and its seed.
 
     The thesis gives none of these numbers: they are the released code's, but for the steps, of which it does 300,000 on
@@ -90,11 +88,6 @@ class TGANConfig(TrainingConfig):
         super().__post_init__()
         check_one_of(self, "optimizer", "rmsprop", "adam")
         check_at_least(self, 0, "pyramid_speeds")
-        if self.video_discriminator.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={self.video_discriminator.classes}, "
-                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
-            )
         if self.generator.frames < MIN_FRAMES and not self.pyramid_speeds:
             raise ValueError(
                 f"generator.temporal_widths gives {self.generator.frames} frames, wanted {MIN_FRAMES} at least"
@@ -113,9 +106,3 @@ class TGANConfig(TrainingConfig):
             norm=net.norm,
             classes=net.classes,
         )
-
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)

@@ -1,12 +1,11 @@
 """Settings that the training runs of all systems share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Self, get_args
 
 from vg_layers.adversarial import LossKind
-
-from vg_video.configs import check_at_least, check_one_of, check_positive
+from vg_layers.configs import check_at_least, check_one_of, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +56,25 @@ class TrainingConfig:
         """Share of the learning rates at a step: 1, and in the second half in a straight line to `final_rate`."""
         done = max(0.0, 2 * step / self.steps - 1)
         return 1 + done * (self.final_rate - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionalConfig(TrainingConfig):
+    """A run of a system that can learn labels: generator and video discriminator have as many classes."""
+
+    generator: Any  # each system has its own kind
+    video_discriminator: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.video_discriminator.classes != len(self.generator.classes):
+            raise ValueError(
+                f"video_discriminator.classes={self.video_discriminator.classes}, "
+                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
+            )
+
+    def with_classes(self, classes: Sequence[str]) -> Self:
+        """Return the same run conditioned on these labels; no names, no labels."""
+        generator = replace(self.generator, classes=tuple(classes))
+        video_discriminator = replace(self.video_discriminator, classes=len(classes))
+        return replace(self, generator=generator, video_discriminator=video_discriminator)

@@ -1,16 +1,17 @@
 """All of a training run that must survive a crash."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Adam, Optimizer
 from vg_layers import AdversarialLoss, Ema, Engine, SingleDevice, adversarial_loss
+from vg_layers.configs import config_dict
+from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_video.autoencoder import Autoencoder
-from vg_video.configs import config_dict
 from vg_video.generator import VideoGenerator
 from vg_video.training.config import TrainingConfig
 
@@ -94,12 +95,7 @@ class TrainState(ABC, Generic[C]):
     def state_dict(self) -> dict[str, Any]:
         """Everything, as {"tensors": flat names to tensors, "meta": what JSON can hold}; the tensors are not copies."""
         meta = {"system": self.system, "step": self.step, "seed": self.seed, "config": config_dict(self.config)}
-        moments = {
-            f"{name}.{key}": value
-            for name, parameter, optimizer in self._parameters()
-            for key, value in optimizer.state.get(parameter, {}).items()
-        }
-        return {"tensors": self._weights() | moments, "meta": meta}
+        return {"tensors": to_tensors(self._modules(), self.optimizers), "meta": meta}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Become what `state_dict` described; a run that goes on from here equals one that was not interrupted.
@@ -107,77 +103,14 @@ class TrainState(ABC, Generic[C]):
         Raises:
             ValueError: naming what differs, if it comes from another system, seed or config or has other tensors.
         """
-        meta, tensors = state["meta"], dict(state["tensors"])
+        meta = state["meta"]
         found = {key: meta.get(key) for key in ("system", "seed", "config")}
         wanted = {"system": self.system, "seed": self.seed, "config": config_dict(self.config)}
-        if different := list(_differences(found, wanted)):
+        if different := list(differences(found, wanted)):
             raise ValueError(f"the state is of another run: {'; '.join(different)}")
-        weights = self._weights().keys()
-        moments = _grouped(tensors.keys() - weights)
-        trained = {name for name, _, _ in self._parameters()}
-        unknown = {full for name, keys in moments.items() if name not in trained for full in keys.values()}
-        if wrong := sorted(unknown | (weights - tensors.keys()) | self._missing(moments)):
-            raise ValueError(f"the state has missing or unknown tensors: {len(wrong)}, the first is {wrong[0]}")
+        from_tensors(self._modules(), self.optimizers, state["tensors"])
         self.step = meta["step"]
-        for name, module in self._modules().items():
-            module.load_state_dict(_under(tensors, f"{name}."))
-        for name, parameter, optimizer in self._parameters():
-            optimizer.state[parameter] = {
-                key: tensors[full].to(parameter.device, copy=True)
-                if key == "step"
-                else torch.empty_like(parameter).copy_(tensors[full])
-                for key, full in moments.get(name, {}).items()
-            }
 
-    def _modules(self) -> dict[str, Any]:
+    def _modules(self) -> dict[str, nn.Module | Ema]:
         """All that has weights, by the names of its tensors."""
-        nets = {f"nets.{name}": net for name, net in self.nets.items()}
-        averaged = {"ema": self.ema} if self.ema else {}
-        return nets | averaged | {"losses": self.losses}
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {
-            f"{name}.{key}": value
-            for name, module in self._modules().items()
-            for key, value in module.state_dict().items()
-        }
-
-    def _missing(self, moments: Mapping[str, Mapping[str, str]]) -> set[str]:
-        """Names of tensors that an optimizer keeps for some of its parameters and not for others."""
-        kept: dict[int, set[str]] = {}
-        for name, _, optimizer in self._parameters():
-            kept.setdefault(id(optimizer), set()).update(moments.get(name, {}))
-        return {
-            f"{name}.{short}"
-            for name, _, optimizer in self._parameters()
-            if name in moments
-            for short in kept[id(optimizer)] - moments[name].keys()
-        }
-
-    def _parameters(self) -> Iterator[tuple[str, nn.Parameter, Optimizer]]:
-        """Each trained parameter with the name of its optimizer's tensors."""
-        for name, net in self.nets.items():
-            for key, parameter in net.named_parameters():
-                yield f"optimizers.{name}.{key}", parameter, self.optimizers[name]
-
-
-def _grouped(keys: set[str]) -> dict[str, dict[str, str]]:
-    """Names of tensors as {all but the last part: {last part: whole name}}."""
-    groups: dict[str, dict[str, str]] = {}
-    for key in sorted(keys):
-        name, _, short = key.rpartition(".")
-        groups.setdefault(name, {})[short] = key
-    return groups
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
-    """Where two nested dicts differ, as 'name is this, wanted that'."""
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        for key in [*wanted, *(found.keys() - wanted.keys())]:
-            yield from _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-    elif found != wanted:
-        yield f"{name} is {found!r}, wanted {wanted!r}"
+        return {**self.nets, **({"ema": self.ema} if self.ema else {}), "losses": self.losses}

@@ -4,14 +4,14 @@ Sizes are those of the released code (cvondrick/videogan): the thesis takes VGAN
 go on from an image.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
-from vg_video.configs import check_at_least, check_distinct, check_one_of
+from vg_layers.configs import check_at_least, check_distinct, check_one_of
+
 from vg_video.temporal_pyramid import PyramidConfig, host_pyramid
-from vg_video.training import TrainingConfig
+from vg_video.training.config import ConditionalConfig
 
 SYSTEM = "vgan"
 RESOLUTION = 64  # pixels (5.3.3)
@@ -51,7 +51,7 @@ class VideoDiscriminatorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VGANConfig(TrainingConfig):
+class VGANConfig(ConditionalConfig):
     """Everything a training run of VGAN depends on, besides its data and its seed.
 
     The thesis gives none of these numbers: they are the released code's, but for the steps, which it counts in passes
@@ -75,11 +75,6 @@ class VGANConfig(TrainingConfig):
             raise ValueError(
                 f"first_frame_weight={self.first_frame_weight}, wanted 0 unless generator.image_conditioned"
             )
-        if self.video_discriminator.classes != len(self.generator.classes):
-            raise ValueError(
-                f"video_discriminator.classes={self.video_discriminator.classes}, "
-                f"wanted {len(self.generator.classes)} as in generator.classes (see with_classes)"
-            )
         _ = self.pyramid  # refuses speeds for which clips are too short
 
     @property
@@ -94,12 +89,6 @@ class VGANConfig(TrainingConfig):
             norm=net.norm,
             classes=net.classes,
         )
-
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """The same run conditioned on these labels; no names, no labels."""
-        generator = dataclasses.replace(self.generator, classes=tuple(classes))
-        video_discriminator = dataclasses.replace(self.video_discriminator, classes=len(classes))
-        return dataclasses.replace(self, generator=generator, video_discriminator=video_discriminator)
 
 
 def image_conditioned(classes: Sequence[str] = ()) -> VGANConfig:

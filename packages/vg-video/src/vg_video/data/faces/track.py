@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
-from vg_video.configs import check_at_least, check_one_of
+from vg_layers.configs import check_at_least, check_one_of
 
 LEAST_OVERLAP = 0.2  # intersection over union from which a box goes on with a face seen before
 GROWTH, LARGEST_GROWTH = 0.25, 2.0  # of both boxes before they are compared: for each missed frame, and in all
