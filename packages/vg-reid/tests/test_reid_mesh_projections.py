@@ -117,6 +117,15 @@ def test_another_estimator_may_not_go_on_with_a_set(photos: list[Path], tmp_path
         write_projections(job(tmp_path, "regressor"), photos, Counting)
 
 
+def test_what_failed_at_once_can_be_done_otherwise(photos: list[Path], tmp_path: Path) -> None:
+    def broken() -> Counting:
+        raise FileNotFoundError("nowhere")
+
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_projections(job(tmp_path, "regressor"), photos, broken)
+    assert write_projections(job(tmp_path), photos, Counting).written == 4
+
+
 def test_progress_counts_every_photo(photos: list[Path], tmp_path: Path) -> None:
     told: list[int] = []
     write_projections(job(tmp_path), photos[:2], Counting)
@@ -203,6 +212,8 @@ def test_missing_projections_are_counted_and_named(photos: list[Path], tmp_path:
     assert set_.available.tolist() == [0, 2, 3]
     assert (set_.original([1]) == -1).all() and not (set_.original([0]) == -1).all()
     with pytest.raises(ValueError, match="4 of 4 photos"):
+        Projections(tmp_path, "train", persons(photos), azimuths=(45,), allow_missing=True)
+    with pytest.raises(FileNotFoundError, match="test is no folder: wanted projections"):
         Projections(tmp_path, "test", persons(photos), azimuths=TURNS, allow_missing=True)
 
 

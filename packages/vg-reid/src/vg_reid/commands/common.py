@@ -30,7 +30,7 @@ class EncoderChoice:
     model: Path | None = None
     """Model folder with config.json and model.safetensors."""
     weights: Path | None = None
-    """Checkpoint of a ResNet-50 with ImageNet, JVTC or GCL keys."""
+    """Checkpoint of a ResNet-50 with ImageNet, JVTC, MMCL, ACT or GCL keys."""
     backbone: BackboneName = "resnet50"
     """Backbone of the encoder with random weights."""
     seed: int = 0

@@ -30,8 +30,8 @@ class Maker:
 
 
 def project(
-    images: Positional[Path],
-    out: Positional[Path],
+    images: Annotated[Positional[Path], arg(metavar="IMAGES")],
+    out: Annotated[Positional[Path], arg(metavar="OUT")],
     /,
     mesh: OmitArgPrefixes[EstimatorConfig] = STANDING,
     azimuths: tuple[int, ...] = AZIMUTHS,
@@ -55,6 +55,9 @@ def project(
     """
     if not azimuths or any(not 0 < turn < 360 for turn in azimuths) or len(set(azimuths)) < len(azimuths):
         raise ValueError(f"azimuths {azimuths}, wanted different whole degrees from 1 to 359")
+    if workers < 0:
+        raise ValueError(f"workers={workers}, wanted a number of processes, or 0")
+    mesh.check()
     people = read_people(images)
     say(*people.describe())
     process = Process.from_environment()

@@ -45,18 +45,17 @@ class Job:
         return {turn: azimuth_folder(self.root, self.part, turn) / name for turn in (*self.azimuths, 0)}
 
     def start(self) -> None:
-        """Write what the set is made with.
+        """Write what the set is made with; what is said of a set without any projection yet counts for nothing.
 
         Raises:
             ValueError: if the folder has a set that was made with something else.
         """
         path = self.root / self.part / SETTINGS
         settings = {"made_by": self.made_by, "azimuths": sorted(self.azimuths)}
-        if path.is_file():
-            found = json.loads(path.read_text())
-            if found != settings:
-                raise ValueError(f"{path} says {found}, wanted {settings}, or another folder")
-        else:
+        found = json.loads(path.read_text()) if path.is_file() else None
+        if found is not None and found != settings and any(path.parent.glob("render*/*")):
+            raise ValueError(f"{path} says {found}, wanted {settings}, or another folder")
+        if found != settings:
             with atomic(path) as staged:
                 staged.write_text(json.dumps(settings) + "\n")
 
