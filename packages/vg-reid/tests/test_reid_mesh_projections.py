@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -251,30 +250,33 @@ from pathlib import Path
 import torch
 from vg_reid.mesh.estimate import MeshEstimate
 from vg_reid.mesh.project import Job, write_projections
+def estimate(images, names):
+    time.sleep(0.05)
+    vertices = torch.tensor([[-0.3, -0.8, 0], [0.3, -0.8, 0], [0, 0.8, 0], [0, -0.8, 0.15]])
+    return [MeshEstimate(vertices, torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]]))]
 def estimator():
-    def estimate(images, names):
-        time.sleep(0.05)
-        vertices = torch.tensor([[-0.3, -0.8, 0], [0.3, -0.8, 0], [0, 0.8, 0], [0, -0.8, 0.15]])
-        return [MeshEstimate(vertices, torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]]))]
     return estimate
-photos = sorted(Path(sys.argv[1]).iterdir()) * 1
-write_projections(Job(root=Path(sys.argv[2]), part="train", azimuths=(90, 180), made_by="wedge"), photos, estimator)
+if __name__ == "__main__":
+    job = Job(root=Path(sys.argv[2]), part="train", azimuths=(90, 180), made_by="wedge")
+    write_projections(job, sorted(Path(sys.argv[1]).iterdir()), estimator, workers=int(sys.argv[3]))
 """
 
 
 @pytest.mark.slow
-def test_after_kill_9_no_file_is_torn_and_the_rest_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_after_kill_9_no_file_is_torn_and_the_rest_is_made(workers: int, tmp_path: Path) -> None:
     folder, root = tmp_path / "photos", tmp_path / "mesh"
     folder.mkdir()
     for i in range(60):
         Image.new("RGB", (16, 32)).save(folder / f"{i:03d}.png")
     photos = sorted(folder.iterdir())
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), str(root)]
-    running = subprocess.Popen(command, env=os.environ)
+    (tmp_path / "killed.py").write_text(KILLED)  # a file, for its workers to import
+    command = [sys.executable, str(tmp_path / "killed.py"), str(folder), str(root), str(workers)]
+    running = subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE)
     while len(list(root.rglob("*.png"))) < 30 and running.poll() is None:
         time.sleep(0.02)
     os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.communicate(timeout=60)  # stdout closes when the workers have ended, too
     done = [path for path in root.rglob("*.png") if not path.name.startswith(".")]
     assert 0 < len(done) < 180
     for path in done:

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from vg_reid.commands.common import RANDOM_WEIGHTS, Choice, Out, embed_in_parts, parts_of, say
+from vg_reid.commands.common import RANDOM_WEIGHTS, Choice, Out, describe, embed_in_parts, parts_of, say
 from vg_reid.data.layouts import Person, parse_market_name
 from vg_reid.data.people import People, read_people
 from vg_reid.features import Features, load_features, save_features
 from vg_reid.files import require_suffix
 from vg_reid.gallery import Gallery
 from vg_reid.index import choose_index
-from vg_reid.parts import Process
 
 
 def embed(
@@ -77,7 +76,7 @@ def index(
         _write(out, load_features(data))
         return
     people = read_people(data)
-    _say_first(people)
+    describe(people)
     persons = _part(people, part or ("gallery" if people.official_split else "all"))
     embedder = encoder.embedder()
     features = embed_in_parts(out, persons, people.names, embedder, skip_corrupt=skip_corrupt)
@@ -96,7 +95,7 @@ def _read_all(images: Sequence[Path]) -> tuple[list[Person], dict[int, str]]:
         found, called = [parse_market_name(path) or Person(path, -1, -1)], {}
         if path.is_dir():
             people = read_people(path)
-            _say_first(people)
+            describe(people)
             found, called = people.images, people.names
         shared = {person.pid for person in persons} & {person.pid for person in found} - {-1}
         if mixed := sorted(pid for pid in shared if names.get(pid) != called.get(pid)):
@@ -121,9 +120,3 @@ def _part(people: People, part: str) -> list[Person]:
     if not persons:
         raise ValueError(f"{people.root} has no {part} images: {'; '.join(people.describe())}")
     return persons
-
-
-def _say_first(people: People) -> None:
-    """Describe what was read, once for all processes."""
-    if Process.from_environment().rank == 0:
-        say(*people.describe())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from vg_reid.commands.common import progress, say
+from vg_reid.commands.common import describe, progress, say
 from vg_reid.data.people import People, read_people
 from vg_reid.mesh.estimate import Estimator, EstimatorConfig, estimator
 from vg_reid.mesh.project import Job, Report, write_projections
@@ -59,8 +59,9 @@ def project(
         raise ValueError(f"workers={workers}, wanted a number of processes, or 0")
     mesh.check()
     people = read_people(images)
-    say(*people.describe())
+    describe(people)
     process = Process.from_environment()
+    who = f"process {process.rank + 1} of {process.count}, " if process.count > 1 else ""
     failed: list[str] = []
     for part, photos in _photos(people).items():
         job = Job(root=out, part=part, azimuths=azimuths, made_by=_describe(mesh))
@@ -68,7 +69,7 @@ def project(
             report = write_projections(
                 job, photos, Maker(mesh), workers=workers or _cores(), process=process, progress=advance
             )
-        say(_line(part, report))
+        say(f"{who}{_line(part, report)}")
         failed += report.failed
     if failed:
         say(f"{len(failed)} photos without projections:", *(f"  {line}" for line in failed))

@@ -118,10 +118,10 @@ def _mean_parameters(path: Path, net: Net) -> dict[str, Tensor]:
     if path.suffix in (".h5", ".hdf5"):
         raise ValueError(f"{path} is HDF5, wanted an .npz: save its arrays 'pose' and 'shape' with numpy.savez")
     try:
-        found = read_npz(path)
-        arrays = {key: torch.as_tensor(np.asarray(value, np.float32)).flatten() for key, value in found.items()}
+        floats = {key: np.asarray(value, np.float32) for key, value in read_npz(path).items()}
     except ValueError as error:
         raise ValueError(f"{path} is not a readable .npz of mean parameters: {error}") from None
+    arrays = {key: torch.as_tensor(value).flatten() for key, value in floats.items()}
     camera = arrays.get("cam", torch.tensor([0.9, 0.0, 0.0]))
     sizes = {"pose": 6 * JOINTS if net == "spin" else 3 * JOINTS, "shape": SHAPE}
     for key, size in sizes.items():
