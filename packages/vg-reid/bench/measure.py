@@ -1,4 +1,4 @@
-"""Seconds and memory of a function, in a process of its own."""
+"""Seconds and memory of a function, in a process of its own or in several."""
 
 import multiprocessing
 import time
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import torch
 
 T = TypeVar("T")
 
@@ -26,6 +28,21 @@ def alone(function: Callable[..., T], *given: Any) -> T:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         return pool.submit(function, *given).result()
+
+
+def together(processes: int, function: Callable[..., Cost], *given: Any) -> Cost:
+    """Call a function in fresh processes of one thread each, and add up what it says that it cost.
+
+    It gets a `start` as its last argument, at which the processes wait for each other: once warm they start together.
+    The seconds are those of the slowest.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, spawn, initializer=torch.set_num_threads, initargs=(1,))
+    with spawn.Manager() as manager, pool:
+        start = manager.Barrier(processes, timeout=600).wait
+        calls = [pool.submit(function, *given, start) for _ in range(processes)]
+        seconds, cpu_seconds, megabytes = zip(*(call.result() for call in calls), strict=True)
+    return Cost(max(seconds), sum(cpu_seconds), sum(megabytes))
 
 
 def cost(function: Callable[..., T], *given: Any) -> tuple[T, Cost]:

@@ -1,15 +1,16 @@
 """Views of Anny's body, 13,718 vertices, at 256x128: our z-buffer beside a loop over triangles.
 
-The plain form projects in PyTorch as ours does, then fills one triangle after another with numpy, each in its bounding
-box, nearer ones over farther ones. `different` counts pixels that show another triangle: in float64, edges that pass
-exactly through the middle of a pixel and depths that agree to rounding are all that may differ.
+"1 process" has all threads; "2 processes" have one each and share the work, as `python -m vg_reid project` does on two
+cores. The plain form projects in PyTorch as ours does, then fills one triangle after another with numpy, each in its
+bounding box, nearer ones over farther ones. `different` counts pixels that show another triangle: in float64, edges
+that pass exactly through the middle of a pixel and depths that agree to rounding are all that may differ.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from measure import Cost, alone, cost
+from measure import Cost, alone, cost, together
 from torch import Tensor
 from vg_reid.mesh.anny import AnnyBody
 from vg_reid.mesh.camera import fit_camera, project
@@ -51,7 +52,7 @@ def body() -> tuple[Tensor, Tensor]:
         return anny()[0], anny.faces
 
 
-def ours(mode: Mode, bodies: int, device: str) -> dict[str, object]:
+def ours(mode: Mode, bodies: int, device: str, start: Callable[[], object] | None = None) -> Cost:
     """Draw bodies at the photo's view and the 7 turns of 6.3.1, after one to warm up."""
     vertices, faces = (tensor.to(device) for tensor in body())
     camera = fit_camera(vertices, SIZE)
@@ -62,8 +63,9 @@ def ours(mode: Mode, bodies: int, device: str) -> dict[str, object]:
             torch.cuda.synchronize()
 
     draw(1)
-    _, spent = cost(draw, bodies)
-    return row(f"{mode} on {device}", bodies * len(TURNS), spent)
+    if start is not None:
+        start()
+    return cost(draw, bodies)[1]
 
 
 def beside(views: int) -> dict[str, object]:
@@ -94,10 +96,14 @@ def row(what: str, views: int, spent: Cost) -> dict[str, object]:
 
 
 def rows(tiny: bool) -> Iterator[dict[str, object]]:
-    """The measurements, each in a process of its own."""
-    bodies = 1 if tiny else 64
+    """The measurements, each in processes of its own."""
+    bodies, processes = (1 if tiny else 64), torch.get_num_threads()
     modes: tuple[Mode, ...] = ("shaded", "silhouette", "depth")
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for mode in modes:
-            yield alone(ours, mode, bodies, device)
+    for mode in modes:
+        yield row(f"{mode} on cpu, 1 process", bodies * len(TURNS), alone(ours, mode, bodies, "cpu"))
+        if processes > 1:
+            spent = together(processes, ours, mode, bodies, "cpu")
+            yield row(f"{mode} on cpu, {processes} processes", processes * bodies * len(TURNS), spent)
+        if torch.cuda.is_available():
+            yield row(f"{mode} on cuda", bodies * len(TURNS), alone(ours, mode, bodies, "cuda"))
     yield alone(beside, 1 if tiny else len(TURNS))

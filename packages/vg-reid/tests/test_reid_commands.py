@@ -26,7 +26,7 @@ def test_photos_become_features_a_gallery_and_a_ranking(vg_reid, persons, model,
     assert vg_reid("index", tmp_path / "f.npz", "-o", tmp_path / "from_features")[0] == 0
     code, out, _ = vg_reid("index", persons, "-o", tmp_path / "g", "--model", model)
     assert code == 0
-    assert "12 persons by tiny, random weights" in out  # the gallery part of an official split
+    assert "12 images by tiny, random weights" in out  # the gallery part of an official split
     one, other = Gallery.load(tmp_path / "g"), Gallery.load(tmp_path / "from_features")
     assert one.entries() == other.entries()
 
@@ -162,6 +162,10 @@ def place(tmp_path_factory, persons, embedder):
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("a")
+    (tmp_path / "text.npz").write_text("a")
+    for folder, person in (("named", "ann"), ("renamed", "bob")):
+        (tmp_path / folder / person).mkdir(parents=True)
+        Image.new("RGB", (4, 8)).save(tmp_path / folder / person / "a.png")
     (tmp_path / "bare").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"system": "g3an"}')
@@ -188,15 +192,20 @@ BAD_INPUT = [  # command with {place}, {persons}, {query}, {model}; what the one
     ("index {place}/empty -o {place}/g --model {model}", "empty has no images (it holds nothing)"),
     ("index {place}/texts -o {place}/g --model {model}", "texts has no images (it holds 1 x .txt)"),
     ("index {place}/bad.npz -o {place}/g", "bad.npz is no whole features file"),
+    ("index {place}/text.npz -o {place}/g", "text.npz is no whole features file (it is no .npz archive"),
+    ("index {query} -o {place}/g --model {model}", "is no folder and no .npz file"),
     ("index {place}/nothing.npz -o {place}/g", "nothing.npz"),
     ("index {place}/nan.npz -o {place}/g", "nan.npz is no whole features file (vector 0 (2 in all) is not finite)"),
     ("index {place}/odd.npz -o {place}/g", "odd.npz is no whole features file (vectors (3, 8) with 2 pids"),
-    ("search {place}/narrow {query} --model {model}", "vectors of shape (1, 512), wanted (n, 8)"),
+    ("search {place}/narrow {query} --model {model}", "narrow has vectors of length 8, but tiny, random weights"),
     ("search {place}/gallery {query} --model {model} --index pq", "index='pq' for 12 entries, wanted at least 1000"),
     ("search {place}/gallery {query} --model {model} --rerank -1", "rerank=-1"),
     ("compare {query} {query} --model {model} --gallery {place}/gallery", "has 11 known persons and 0 pairs"),
     ("compare {query} {place}/nobody.jpg --model {model}", "nobody.jpg"),
     ("check {place}/nowhere", "nowhere is no folder"),
+    ("project {persons} {place}/p --kind precomputed", "kind='precomputed' without source, wanted its path"),
+    ("project {persons} {place}/p --kind regressor --source {place}/nowhere --workers 1", "nowhere is no folder"),
+    ("project {persons} {place}/p --workers -1", "workers=-1, wanted a number of processes, or 0"),
     ("index {persons}/bounding_box_train --part train -o {place}/g --model {model}", "has no train images"),
     ("embed {query} -o {place}/f.csv --model {model}", "f.csv ends in '.csv', wanted '.npz'"),
     ("embed {query} -o {place}/f.npz --model {place}/bare", "config.json is missing"),
@@ -205,6 +214,8 @@ BAD_INPUT = [  # command with {place}, {persons}, {query}, {model}; what the one
     ("embed {query} -o {place}/f.npz --weights {place}/bad.pth", "bad.pth is not a readable checkpoint"),
     ("embed {query} -o {place}/f.npz --weights {place}/bad.pth --model {model}", "both given, wanted one of them"),
     ("embed {query} -o {place}/f.npz --model {model} --batch-size 0", "batch_size=0"),
+    ("embed {query} {query} -o {place}/f.npz --model {model}", "1 photos are given twice, wanted each once"),
+    ("embed {place}/named {place}/renamed -o {place}/f.npz --model {model}", "'bob' would count as 'ann'"),
     ("embed {place}/bomb.png -o {place}/f.npz --model {model}", "10000x10000 pixels, wanted at most 50000000"),
     ("embed -o {place}/f.npz --model {model}", "no images are given"),
     ("search {place}/half {query} --model {model}", "half is no whole gallery file"),

@@ -96,7 +96,7 @@ def test_standing_is_one_body_from_the_front_for_all(tmp_path: Path) -> None:
 )
 def test_a_choice_that_does_not_hold_together_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        EstimatorConfig(**settings)
+        estimator(EstimatorConfig(**settings))
 
 
 def test_a_missing_file_is_an_error_and_no_other_way_is_taken(tmp_path: Path) -> None:
@@ -160,7 +160,14 @@ def test_damaged_meshes_are_named(tmp_path: Path, arrays: dict[str, Any], messag
 
 
 def test_files_that_are_no_meshes_are_named(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut")
+    for content in (b"PK\x03\x04 cut", b"text"):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"a.npz is no mesh that can be read: it is no .npz archive"):
+            Precomputed(tmp_path)([PHOTO], ["a.jpg"])
+    np.savez_compressed(tmp_path / "a.npz", vertices=np.arange(999.0))
+    torn = bytearray((tmp_path / "a.npz").read_bytes())
+    torn[100:200] = bytes(100)
+    (tmp_path / "a.npz").write_bytes(torn)
     with pytest.raises(ValueError, match=r"a.npz is no mesh that can be read"):
         Precomputed(tmp_path)([PHOTO], ["a.jpg"])
     np.savez(tmp_path / "b.npz", vertices=np.array([object()]))

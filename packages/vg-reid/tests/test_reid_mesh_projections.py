@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,6 +116,15 @@ def test_another_estimator_may_not_go_on_with_a_set(photos: list[Path], tmp_path
         write_projections(job(tmp_path, "regressor"), photos, Counting)
 
 
+def test_what_failed_at_once_can_be_done_otherwise(photos: list[Path], tmp_path: Path) -> None:
+    def broken() -> Counting:
+        raise FileNotFoundError("nowhere")
+
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_projections(job(tmp_path, "regressor"), photos, broken)
+    assert write_projections(job(tmp_path), photos, Counting).written == 4
+
+
 def test_progress_counts_every_photo(photos: list[Path], tmp_path: Path) -> None:
     told: list[int] = []
     write_projections(job(tmp_path), photos[:2], Counting)
@@ -203,6 +211,8 @@ def test_missing_projections_are_counted_and_named(photos: list[Path], tmp_path:
     assert set_.available.tolist() == [0, 2, 3]
     assert (set_.original([1]) == -1).all() and not (set_.original([0]) == -1).all()
     with pytest.raises(ValueError, match="4 of 4 photos"):
+        Projections(tmp_path, "train", persons(photos), azimuths=(45,), allow_missing=True)
+    with pytest.raises(FileNotFoundError, match="test is no folder: wanted projections"):
         Projections(tmp_path, "test", persons(photos), azimuths=TURNS, allow_missing=True)
 
 
@@ -240,30 +250,33 @@ from pathlib import Path
 import torch
 from vg_reid.mesh.estimate import MeshEstimate
 from vg_reid.mesh.project import Job, write_projections
+def estimate(images, names):
+    time.sleep(0.05)
+    vertices = torch.tensor([[-0.3, -0.8, 0], [0.3, -0.8, 0], [0, 0.8, 0], [0, -0.8, 0.15]])
+    return [MeshEstimate(vertices, torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]]))]
 def estimator():
-    def estimate(images, names):
-        time.sleep(0.05)
-        vertices = torch.tensor([[-0.3, -0.8, 0], [0.3, -0.8, 0], [0, 0.8, 0], [0, -0.8, 0.15]])
-        return [MeshEstimate(vertices, torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3], [0, 2, 1]]))]
     return estimate
-photos = sorted(Path(sys.argv[1]).iterdir()) * 1
-write_projections(Job(root=Path(sys.argv[2]), part="train", azimuths=(90, 180), made_by="wedge"), photos, estimator)
+if __name__ == "__main__":
+    job = Job(root=Path(sys.argv[2]), part="train", azimuths=(90, 180), made_by="wedge")
+    write_projections(job, sorted(Path(sys.argv[1]).iterdir()), estimator, workers=int(sys.argv[3]))
 """
 
 
 @pytest.mark.slow
-def test_after_kill_9_no_file_is_torn_and_the_rest_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_after_kill_9_no_file_is_torn_and_the_rest_is_made(workers: int, tmp_path: Path) -> None:
     folder, root = tmp_path / "photos", tmp_path / "mesh"
     folder.mkdir()
     for i in range(60):
         Image.new("RGB", (16, 32)).save(folder / f"{i:03d}.png")
     photos = sorted(folder.iterdir())
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), str(root)]
-    running = subprocess.Popen(command, env=os.environ)
+    (tmp_path / "killed.py").write_text(KILLED)  # a file, for its workers to import
+    command = [sys.executable, str(tmp_path / "killed.py"), str(folder), str(root), str(workers)]
+    running = subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE)
     while len(list(root.rglob("*.png"))) < 30 and running.poll() is None:
         time.sleep(0.02)
     os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.communicate(timeout=60)  # stdout closes when the workers have ended, too
     done = [path for path in root.rglob("*.png") if not path.name.startswith(".")]
     assert 0 < len(done) < 180
     for path in done:

@@ -91,7 +91,7 @@ def test_index_takes_up_the_parts_of_a_run_that_stopped(vg_reid, persons, model,
     code, out, _ = vg_reid(*words)
     assert code == 0
     assert seen == [4, 4, 4, 4]  # the third again, the first two not
-    assert "12 persons" in out
+    assert "12 images" in out
     assert [path.name for path in tmp_path.iterdir()] == ["g"]
 
 

@@ -106,6 +106,13 @@ def test_views_command_draws_each_figure(pair, persons, projections, tmp_path):
         views(persons, projections, model=pair, out=tmp_path / "x.jpg")
 
 
+def test_views_of_a_folder_without_a_training_part_are_of_all_its_images(pair, persons, projections, tmp_path, capsys):
+    from vg_reid.commands.views import views
+
+    views(persons / "bounding_box_train", projections, model=pair, count=9, out=tmp_path / "sides.png")
+    assert "9 train images" in capsys.readouterr().out
+
+
 @pytest.mark.slow  # Inception v3
 def test_view_quality_command_gives_all_scores(pair, persons, projections, tmp_path, capsys):
     from vg_reid.commands.views import view_quality

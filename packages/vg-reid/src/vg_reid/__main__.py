@@ -8,7 +8,11 @@ import tyro
 
 from vg_reid.commands import embed, evaluate, project, search, views
 
-DESCRIPTION = "Person re-identification from photos on disk: vectors, galleries, search, scores, views."
+DESCRIPTION = """Person re-identification from photos on disk: vectors, galleries, search, scores, views.
+
+For a start: `index PHOTOS -o GALLERY --model MODEL`, then `search GALLERY PHOTO --model MODEL`. Each command has a
+--help of its own.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,11 +67,7 @@ class Embedder:
             FileNotFoundError: if the folder or one of its files is missing.
             ValueError: if the model is damaged or of another system.
         """
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(
-                f"{folder} is no folder: wanted a model folder with config.json and model.safetensors"
-            )
-        return cls(Encoder.from_pretrained(folder), device=device, batch_size=batch_size)
+        return cls(Encoder.from_pretrained(Path(folder)), device=device, batch_size=batch_size)
 
     @property
     def dim(self) -> int:

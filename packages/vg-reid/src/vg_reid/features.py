@@ -1,7 +1,6 @@
 """A file of features: vectors of person images with what is known of each, for one's own index or for a gallery."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vg_reid.files import atomic, require_suffix
+from vg_reid.files import atomic, read_npz, require_suffix
 
 
 class Features(NamedTuple):
@@ -55,16 +54,16 @@ def load_features(path: Path) -> Features:
         ValueError: if it is damaged or holds something else; the message names the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            vectors = torch.from_numpy(arrays["vectors"])
-            pids, camids = arrays["pids"].tolist(), arrays["camids"].tolist()
-            metadata = [json.loads(line) for line in arrays["metadata"].tolist()]
-            if vectors.ndim != 2 or not len(vectors) == len(pids) == len(camids) == len(metadata):
-                raise ValueError(
-                    f"vectors {(*vectors.shape,)} with {len(pids)} pids, {len(camids)} camids, {len(metadata)} metadata"
-                )
-            if bad := (~vectors.isfinite().all(dim=1)).nonzero().flatten().tolist():
-                raise ValueError(f"vector {bad[0]} ({len(bad)} in all) is not finite")
-            return Features(vectors, pids, camids, metadata, str(arrays["source"]))
-    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+        arrays = read_npz(path)
+        vectors = torch.from_numpy(arrays["vectors"])
+        pids, camids = arrays["pids"].tolist(), arrays["camids"].tolist()
+        metadata = [json.loads(line) for line in arrays["metadata"].tolist()]
+        if vectors.ndim != 2 or not len(vectors) == len(pids) == len(camids) == len(metadata):
+            raise ValueError(
+                f"vectors {(*vectors.shape,)} with {len(pids)} pids, {len(camids)} camids, {len(metadata)} metadata"
+            )
+        if bad := (~vectors.isfinite().all(dim=1)).nonzero().flatten().tolist():
+            raise ValueError(f"vector {bad[0]} ({len(bad)} in all) is not finite")
+        return Features(vectors, pids, camids, metadata, str(arrays["source"]))
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no whole features file ({error}): wanted one written by `embed`") from None

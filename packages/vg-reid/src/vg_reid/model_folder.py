@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, ClassVar, Self
 
 from huggingface_hub import PyTorchModelHubMixin, snapshot_download
@@ -35,6 +36,10 @@ class SavedModel(nn.Module, PyTorchModelHubMixin):
             ValueError: if they belong to another system, are damaged, or do not fit together.
         """
         folder = Path(source)
+        if isinstance(source, Path) and not folder.is_dir():
+            raise FileNotFoundError(
+                f"{folder} is no folder: wanted a model folder with config.json and model.safetensors"
+            )
         if not folder.is_dir():
             folder = Path(snapshot_download(str(source), revision=revision, allow_patterns=["*.json", "*.safetensors"]))
         model = cls(_read_config(folder, cls.config_type))
@@ -44,7 +49,7 @@ class SavedModel(nn.Module, PyTorchModelHubMixin):
         except SafetensorError as error:
             raise ValueError(f"{weights} is damaged ({error}): wanted a whole safetensors file") from None
         except RuntimeError as error:
-            raise ValueError(f"{weights} does not fit its config.json: {' '.join(str(error).split())}") from None
+            raise ValueError(f"{weights} does not fit its config.json: {shorten(str(error), 300)}") from None
         return model.eval()
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:  # the mixin's own signature

@@ -121,7 +121,9 @@ def _read(path: Path) -> Mapping[str, Any]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+    except UnpicklingError:  # PyTorch's own words tell how to run what is in the file
+        raise ValueError(f"{path} is not a readable checkpoint: wanted tensors only, in a whole file") from None
+    except (SafetensorError, RuntimeError, EOFError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
             f"{path} is not a readable checkpoint ({reason}): wanted tensors only, in a whole file"

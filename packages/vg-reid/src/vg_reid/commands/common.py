@@ -14,13 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tyro.conf import OmitArgPrefixes, arg
 
 from vg_reid import official
-from vg_reid.data.layouts import Person
+from vg_reid.data.people import People, Person
 from vg_reid.embedder import Embedder
 from vg_reid.encoder import BackboneName, EncoderConfig, random_encoder
 from vg_reid.features import Features, load_features, save_features
 from vg_reid.parts import Parts, Process
 
-PART = 1024  # images that are embedded again at most after a kill
+PART = 256  # images that are embedded again at most after a kill
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class EncoderChoice:
     model: Path | None = None
     """Model folder with config.json and model.safetensors."""
     weights: Path | None = None
-    """Checkpoint of a ResNet-50 with ImageNet, JVTC or GCL keys."""
+    """Checkpoint of a ResNet-50 with ImageNet, JVTC, MMCL, ACT or GCL keys."""
     backbone: BackboneName = "resnet50"
     """Backbone of the encoder with random weights."""
     seed: int = 0
@@ -88,6 +88,12 @@ def parts_of(out: Path, persons: list[Person], embedder: Embedder, *, skip_corru
     seen = (person.path.stat() for person in persons)
     images = [f"{person} {state.st_size} {state.st_mtime_ns}" for person, state in zip(persons, seen, strict=True)]
     return Parts.of(out, [embedder.name, str(skip_corrupt), *images], len(persons), size=PART, suffix=".npz")
+
+
+def describe(people: People) -> None:
+    """Say what was read, once for all processes."""
+    if Process.from_environment().rank == 0:
+        say(*people.describe())
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from vg_reid.files import atomic
 
 
 def evaluate(
-    data: Positional[Path],
+    data: Annotated[Positional[Path], arg(metavar="DATA")],
     /,
     encoder: Choice = RANDOM_WEIGHTS,
     rerank: bool = False,
@@ -52,7 +52,13 @@ def evaluate(
             staged.write_text(json.dumps(asdict(result), indent=2) + "\n")
 
 
-def check(data: Positional[Path], /, own: bool = False, split_seed: int = 0, decode: bool = True) -> None:
+def check(
+    data: Annotated[Positional[Path], arg(metavar="DATA")],
+    /,
+    own: bool = False,
+    split_seed: int = 0,
+    decode: bool = True,
+) -> None:
     """Check a folder of person images: layout, published counts, queries without a match, damaged images.
 
     Args:

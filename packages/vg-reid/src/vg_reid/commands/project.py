@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from vg_reid.commands.common import progress, say
+from vg_reid.commands.common import describe, progress, say
 from vg_reid.data.people import People, read_people
 from vg_reid.mesh.estimate import Estimator, EstimatorConfig, estimator
 from vg_reid.mesh.project import Job, Report, write_projections
@@ -30,8 +30,8 @@ class Maker:
 
 
 def project(
-    images: Positional[Path],
-    out: Positional[Path],
+    images: Annotated[Positional[Path], arg(metavar="IMAGES")],
+    out: Annotated[Positional[Path], arg(metavar="OUT")],
     /,
     mesh: OmitArgPrefixes[EstimatorConfig] = STANDING,
     azimuths: tuple[int, ...] = AZIMUTHS,
@@ -55,9 +55,13 @@ def project(
     """
     if not azimuths or any(not 0 < turn < 360 for turn in azimuths) or len(set(azimuths)) < len(azimuths):
         raise ValueError(f"azimuths {azimuths}, wanted different whole degrees from 1 to 359")
+    if workers < 0:
+        raise ValueError(f"workers={workers}, wanted a number of processes, or 0")
+    mesh.check()
     people = read_people(images)
-    say(*people.describe())
+    describe(people)
     process = Process.from_environment()
+    who = f"process {process.rank + 1} of {process.count}, " if process.count > 1 else ""
     failed: list[str] = []
     for part, photos in _photos(people).items():
         job = Job(root=out, part=part, azimuths=azimuths, made_by=_describe(mesh))
@@ -65,7 +69,7 @@ def project(
             report = write_projections(
                 job, photos, Maker(mesh), workers=workers or _cores(), process=process, progress=advance
             )
-        say(_line(part, report))
+        say(f"{who}{_line(part, report)}")
         failed += report.failed
     if failed:
         say(f"{len(failed)} photos without projections:", *(f"  {line}" for line in failed))

@@ -17,8 +17,8 @@ from vg_reid.search import rank_photo
 
 
 def search(
-    gallery: Positional[Path],
-    photos: Positional[tuple[Path, ...]],
+    gallery: Annotated[Positional[Path], arg(metavar="GALLERY")],
+    photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS")],
     /,
     k: Annotated[int, arg(aliases=("-k",))] = 10,
     index: IndexChoice = "auto",
@@ -64,7 +64,11 @@ def search(
 
 
 def compare(
-    first: Positional[Path], second: Positional[Path], /, gallery: Path | None = None, encoder: Choice = RANDOM_WEIGHTS
+    first: Annotated[Positional[Path], arg(metavar="PHOTO")],
+    second: Annotated[Positional[Path], arg(metavar="OTHER")],
+    /,
+    gallery: Path | None = None,
+    encoder: Choice = RANDOM_WEIGHTS,
 ) -> None:
     """Tell how alike the persons in two photos look, and, beside a gallery of known persons, what that means.
 
@@ -91,3 +95,5 @@ def compare(
 def _require_same_encoder(path: Path, gallery: Gallery, embedder: Embedder) -> None:
     if gallery.source and gallery.source != embedder.name:
         raise ValueError(f"{path} was made by {gallery.source}, but this is {embedder.name}: wanted the same encoder")
+    if gallery.dim != embedder.dim:
+        raise ValueError(f"{path} has vectors of length {gallery.dim}, but {embedder.name} makes {embedder.dim}")

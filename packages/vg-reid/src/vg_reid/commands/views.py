@@ -31,8 +31,8 @@ SILHOUETTES = 256  # persons at most whose silhouettes are compared
 
 
 def views(
-    data: Positional[Path],
-    projections: Positional[Path],
+    data: Annotated[Positional[Path], arg(metavar="DATA")],
+    projections: Annotated[Positional[Path], arg(metavar="PROJECTIONS")],
     /,
     model: Path,
     beside: Path | None = None,
@@ -84,8 +84,8 @@ def views(
 
 
 def view_quality(
-    data: Positional[Path],
-    projections: Positional[Path],
+    data: Annotated[Positional[Path], arg(metavar="DATA")],
+    projections: Annotated[Positional[Path], arg(metavar="PROJECTIONS")],
     /,
     model: Path,
     part: Part = "train",
@@ -162,7 +162,8 @@ def _open(
 
 
 def _persons(people: People, part: Part) -> list[Person]:
-    persons = people.train if part == "train" else [*people.query, *people.gallery]
+    test = [*people.query, *people.gallery]
+    persons = (people.train or test) if part == "train" else test  # as `project` takes them
     if not persons:
         raise ValueError(f"{people.root} has no {part} images: {'; '.join(people.describe())}")
     return persons

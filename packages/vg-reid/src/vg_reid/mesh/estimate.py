@@ -82,7 +82,12 @@ class EstimatorConfig:
     device: str = "cpu"
     """Where the nets run."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse a choice that does not hold together.
+
+        Raises:
+            ValueError: if a path is missing that the kind needs, or there is one that it does not read.
+        """
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind={self.kind!r}, wanted one of {', '.join(get_args(Kind))}")
         for name, kinds in PATHS.items():
@@ -98,8 +103,10 @@ def estimator(config: EstimatorConfig) -> Estimator:
 
     Raises:
         FileNotFoundError: if a file or folder does not exist.
-        ValueError: if one cannot be read, or an extra is not installed (`mesh` for Anny, `smpl` for SMPL).
+        ValueError: if the choice does not hold together, a file cannot be read, or an extra is not installed (`mesh`
+            for Anny, `smpl` for SMPL).
     """
+    config.check()
     source, body = config.source, config.body
     match config.kind:
         case "standing":

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vg_reid.files import read_npz
 from vg_reid.mesh.body import check_parameters
 
 
@@ -82,8 +83,8 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        return archive["vertices"].astype(np.float64), archive["faces"].astype(np.int64)
+    arrays = read_npz(path)
+    return arrays["vertices"].astype(np.float64), arrays["faces"].astype(np.int64)
 
 
 def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray]:

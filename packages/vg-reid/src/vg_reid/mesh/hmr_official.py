@@ -11,7 +11,6 @@ The checkpoint of akanazawa/hmr itself, model.ckpt-667589, is TensorFlow's and o
 """
 
 import struct
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vg_reid.files import read_npz
 from vg_reid.mesh.hmr import CAMERA, HMR, JOINTS, SHAPE, SPIN
 
 Net = Literal["hmr", "spin"]
@@ -30,7 +30,7 @@ LAYERS = {f"regressor.fc_blocks.regressor_fc_{i}.": f"fc{i + 1}." for i in range
 HMR_KEYS = {**LAYERS, "regressor.mean_theta": "mean_theta", "encoder.": ""}  # what their keys begin with: ours
 BODY = "smpl."  # buffers of the body model, which some files carry along
 COUNTER = ".num_batches_tracked"  # lacking in files of old PyTorch
-DAMAGE = (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, IndexError, struct.error)
+DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, IndexError, struct.error)
 MEANS = {"hmr": ("mean_theta",), "spin": ("init_pose", "init_shape", "init_cam")}
 
 
@@ -90,6 +90,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise FileNotFoundError(f"{path} does not exist: wanted a PyTorch checkpoint file{hint}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:  # PyTorch's own words tell how to run what is in the file
+        raise ValueError(f"{path} is not a readable checkpoint: wanted tensors in a whole file") from None
     except DAMAGE as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is not a readable checkpoint ({reason}): wanted tensors in a whole file") from None
@@ -116,10 +118,10 @@ def _mean_parameters(path: Path, net: Net) -> dict[str, Tensor]:
     if path.suffix in (".h5", ".hdf5"):
         raise ValueError(f"{path} is HDF5, wanted an .npz: save its arrays 'pose' and 'shape' with numpy.savez")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: torch.as_tensor(np.asarray(file[key], np.float32)).flatten() for key in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        floats = {key: np.asarray(value, np.float32) for key, value in read_npz(path).items()}
+    except ValueError as error:
         raise ValueError(f"{path} is not a readable .npz of mean parameters: {error}") from None
+    arrays = {key: torch.as_tensor(value).flatten() for key, value in floats.items()}
     camera = arrays.get("cam", torch.tensor([0.9, 0.0, 0.0]))
     sizes = {"pose": 6 * JOINTS if net == "spin" else 3 * JOINTS, "shape": SHAPE}
     for key, size in sizes.items():

@@ -5,7 +5,6 @@
 z towards the camera, as the photo shows the person.
 """
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vg_reid.files import read_npz
 from vg_reid.mesh.crop import WeakCamera
 from vg_reid.mesh.estimate import MeshEstimate
 from vg_reid.mesh.fixed import read_mesh
@@ -68,9 +68,8 @@ class Precomputed:
             vertices, faces = read_mesh(path)
             return MeshEstimate(torch.from_numpy(vertices).float(), torch.from_numpy(faces))
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
-        except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            arrays = {name: torch.from_numpy(np.asarray(array)) for name, array in read_npz(path).items()}
+        except (ValueError, TypeError, OSError) as error:
             raise ValueError(f"{path} is no mesh that can be read: {error}") from None
         if "faces" not in arrays and self.faces is None:
             raise ValueError(f"{path} has no faces, wanted them in it or in a mesh file for all")

@@ -2,11 +2,13 @@
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 
 import torch
 from PIL import Image
@@ -45,18 +47,17 @@ class Job:
         return {turn: azimuth_folder(self.root, self.part, turn) / name for turn in (*self.azimuths, 0)}
 
     def start(self) -> None:
-        """Write what the set is made with.
+        """Write what the set is made with; what is said of a set without any projection yet counts for nothing.
 
         Raises:
             ValueError: if the folder has a set that was made with something else.
         """
         path = self.root / self.part / SETTINGS
         settings = {"made_by": self.made_by, "azimuths": sorted(self.azimuths)}
-        if path.is_file():
-            found = json.loads(path.read_text())
-            if found != settings:
-                raise ValueError(f"{path} says {found}, wanted {settings}, or another folder")
-        else:
+        found = json.loads(path.read_text()) if path.is_file() else None
+        if found is not None and found != settings and any(path.parent.glob("render*/*")):
+            raise ValueError(f"{path} says {found}, wanted {settings}, or another folder")
+        if found != settings:
             with atomic(path) as staged:
                 staged.write_text(json.dumps(settings) + "\n")
 
@@ -159,13 +160,26 @@ def _results(
         yield from map(make, batches)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         try:
             yield from pool.map(partial(_make_there, job, estimator), batches)
         except BrokenExecutor:
             raise OSError("a worker was killed, out of memory perhaps: the same command goes on from here") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Work in one thread, and not longer than the process that gives the work, which may be killed."""
+    torch.set_num_threads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make_there(job: Job, estimator: Callable[[], Estimator], batch: _Batch) -> list[str]:

@@ -39,7 +39,7 @@ class Projections:
         allow_missing: give empty projections (-1 all over) where there are none, and list the photos in `missing`.
         memory_limit: bytes of pixels to keep.
     Raises:
-        FileNotFoundError: if there is no such folder.
+        FileNotFoundError: if there is no such folder, or nothing of the part in it.
         ValueError: if projections are missing that may not be; the message counts and names them.
     """
 
@@ -59,6 +59,10 @@ class Projections:
         self.height, self.width = height, width
         self._room = memory_limit // (height * width)
         self._kept: dict[tuple[int, int], Tensor] = {}
+        if not (Path(root) / part).is_dir():
+            raise FileNotFoundError(
+                f"{Path(root) / part} is no folder: wanted projections, as `python -m vg_reid project` writes them"
+            )
         folders = {turn: azimuth_folder(Path(root), part, turn) for turn in (0, *azimuths)}
         names = {turn: _names(folder) for turn, folder in folders.items()}
         self._files: list[dict[int, Path] | None] = []
