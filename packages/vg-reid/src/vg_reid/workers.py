@@ -1,8 +1,10 @@
 """Work shared by several processes of this machine, each with one thread."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 import torch
@@ -25,10 +27,23 @@ def in_workers(function: Callable[[Item], Result], items: Sequence[Item], worker
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start) as pool:
         try:
             yield from pool.map(function, items)
         except BrokenExecutor:
-            raise OSError("a worker was killed, out of memory perhaps: start the same command again") from None
+            raise OSError("a worker was killed, out of memory perhaps: fewer workers need less") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _start() -> None:
+    """Work in one thread, and not longer than the process that gives the work, which may be killed."""
+    torch.set_num_threads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

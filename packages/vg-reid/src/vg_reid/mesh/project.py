@@ -1,14 +1,10 @@
 """Make the set of projections of photos: in parallel, and taken up again where a run was stopped."""
 
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from threading import Thread
 
 import torch
 from PIL import Image
@@ -22,6 +18,7 @@ from vg_reid.mesh.projections import Part, azimuth_folder, projection_names
 from vg_reid.mesh.render import render
 from vg_reid.mesh.rotate import AZIMUTHS
 from vg_reid.parts import Process
+from vg_reid.workers import in_workers
 
 SIZE = (256, 128)  # of a projection, pixels, where no camera says how the photo was taken
 PHOTOS = 16  # a worker takes at once
@@ -105,8 +102,11 @@ def write_projections(
         progress(len(mine) - len(todo))
     failed: list[str] = []
     batches = [todo[start : start + PHOTOS] for start in range(0, len(todo), PHOTOS)]
-    results = _results(job, estimator, batches, min(workers, len(batches))) if batches else iter(())
-    for batch, lines in zip(batches, results, strict=True):
+    if not batches:
+        return Report(0, len(mine), ())
+    workers = min(workers, len(batches))
+    make = partial(_make, job, estimator()) if workers <= 1 else partial(_make_there, job, estimator)
+    for batch, lines in zip(batches, in_workers(make, batches, workers), strict=True):
         failed += lines
         if progress is not None:
             progress(len(batch))
@@ -149,37 +149,6 @@ def _make(job: Job, estimator: Estimator, batch: _Batch) -> list[str]:
             with atomic(path) as staged:
                 Image.fromarray((view * 255).round().byte().numpy()).save(staged, quality=QUALITY)
     return failed
-
-
-def _results(
-    job: Job, estimator: Callable[[], Estimator], batches: Sequence[_Batch], workers: int
-) -> Iterator[list[str]]:
-    """Make the batches one after another, here or in processes of their own."""
-    if workers <= 1:
-        make = partial(_make, job, estimator())
-        yield from map(make, batches)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        try:
-            yield from pool.map(partial(_make_there, job, estimator), batches)
-        except BrokenExecutor:
-            raise OSError("a worker was killed, out of memory perhaps: the same command goes on from here") from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Work in one thread, and not longer than the process that gives the work, which may be killed."""
-    torch.set_num_threads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _make_there(job: Job, estimator: Callable[[], Estimator], batch: _Batch) -> list[str]:
