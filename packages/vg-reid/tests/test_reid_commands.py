@@ -214,6 +214,7 @@ BAD_INPUT = [  # command with {place}, {persons}, {query}, {model}; what the one
     ("embed {query} -o {place}/f.npz --weights {place}/bad.pth", "bad.pth is not a readable checkpoint"),
     ("embed {query} -o {place}/f.npz --weights {place}/bad.pth --model {model}", "both given, wanted one of them"),
     ("embed {query} -o {place}/f.npz --model {model} --batch-size 0", "batch_size=0"),
+    ("embed {place}/nowhere -o {place}/f.npz --model {model}", "nowhere does not exist, wanted photos or folders"),
     ("embed {query} {query} -o {place}/f.npz --model {model}", "1 photos are given twice, wanted each once"),
     ("embed {place}/named {place}/renamed -o {place}/f.npz --model {model}", "'bob' would count as 'ann'"),
     ("embed {place}/bomb.png -o {place}/f.npz --model {model}", "10000x10000 pixels, wanted at most 50000000"),

@@ -92,6 +92,8 @@ def _read_all(images: Sequence[Path]) -> tuple[list[Person], dict[int, str]]:
     persons: list[Person] = []
     names: dict[int, str] = {}
     for path in images:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist, wanted photos or folders of them")
         found, called = [parse_market_name(path) or Person(path, -1, -1)], {}
         if path.is_dir():
             people = read_people(path)
