@@ -33,6 +33,8 @@ class FitWarmup(PeopleFit):
 class FitSource(FitWarmup):
     """A run of supervised training on a labeled set."""
 
+    jitter: bool = False
+    """Change colors too, for a model that is to rank photos of cameras it has not seen."""
     config: source.SourceConfig
     """E_id and its training; the number of classes is that of the data."""
 
@@ -88,7 +90,7 @@ def start_source(settings: FitSource, engine: Engine) -> Training:
 def start_cluster_contrast(settings: FitClusterContrast, engine: Engine) -> Training:
     """Make a run of cluster contrast ready."""
     people = read_training(settings.data)
-    images = _images(people, settings.config, Augment(jitter=False))
+    images = _images(people, settings.config, Augment(jitter=settings.jitter))
     state = cluster_contrast.TrainState(settings.config, settings.seed, engine=engine, encoder=_encoder(settings))
     return _training(state, people, lambda: cluster_contrast.train(state, images))
 

@@ -12,7 +12,7 @@ from vg_reid.structure import StructureEncoderConfig
 def tiny() -> GCLConfig:
     """A small run at 128x64 pixels, for sets of some hundred images of some fifty persons.
 
-    Nets are narrow, but for the perceptrons that paint. Stage 2 has 1,200 steps and stage 3 has 180, in epochs of 30
+    Nets are narrow, but for the perceptrons that paint. Stage 2 has 900 steps and stage 3 has 180, in epochs of 30
     steps of 8 images. The rates of stage 2 are higher, since steps are few; those of stage 3 are a tenth of them from
     its start on. D has the released code's least squares with R1, which stays calm at such rates, and images and codes
     weigh more against it. With few persons a larger share of all pairs is of one person, and few images are neighbors:
@@ -32,7 +32,7 @@ def tiny() -> GCLConfig:
         generative=GenerativeConfig(adversarial="lsgan_r1", image_weight=20.0, feature_weight=20.0),
         clusters=Clustering(share=1e-2, k1=12, k2=4),
         schedule=Schedule(
-            warm_up_epochs=40,
+            warm_up_epochs=30,
             joint_epochs=6,
             epoch_steps=30,
             batch_size=8,
