@@ -33,8 +33,8 @@ class FitWarmup(PeopleFit):
 class FitSource(FitWarmup):
     """A run of supervised training on a labeled set."""
 
-    jitter: bool = False
-    """Change colors too, for a model that is to rank photos of cameras it has not seen."""
+    augment: bool = False
+    """Crop and change colors too (TDA of table 6.3), for a model that is to rank photos of cameras it has not seen."""
     config: source.SourceConfig
     """E_id and its training; the number of classes is that of the data."""
 
@@ -81,7 +81,7 @@ def start_source(settings: FitSource, engine: Engine) -> Training:
     """Make a supervised run ready."""
     people = read_training(settings.data)
     identities = len({person.pid for person in people.train})
-    images = _images(people, settings.config, ERASED)
+    images = _images(people, settings.config, Augment() if settings.augment else ERASED)
     config = replace(settings.config, classes=identities)
     state = source.TrainState(config, settings.seed, engine=engine, encoder=_encoder(settings))
     return _training(state, people, lambda: source.train(state, images))
@@ -90,7 +90,7 @@ def start_source(settings: FitSource, engine: Engine) -> Training:
 def start_cluster_contrast(settings: FitClusterContrast, engine: Engine) -> Training:
     """Make a run of cluster contrast ready."""
     people = read_training(settings.data)
-    images = _images(people, settings.config, Augment(jitter=settings.jitter))
+    images = _images(people, settings.config, Augment(jitter=False))
     state = cluster_contrast.TrainState(settings.config, settings.seed, engine=engine, encoder=_encoder(settings))
     return _training(state, people, lambda: cluster_contrast.train(state, images))
 
