@@ -1,4 +1,7 @@
-"""Normalizations: of one vector (5.2.2), of each channel with a given mean and scale, and of a whole sample (6.4.2)."""
+"""Normalizations: of one vector (5.2.2), of each channel with a given mean and scale, and of a whole sample (6.4.2).
+
+Those of a channel are batch norms of one sample each, which PyTorch has quick kernels for in any memory.
+"""
 
 from typing import Any
 
@@ -35,7 +38,7 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float =
         if value.shape != x.shape[:2]:
             raise ValueError(f"{name} has shape {tuple(value.shape)}, wanted {tuple(x.shape[:2])} as x")
     samples = zip(x.split(1), scale, shift, strict=True)
-    return torch.cat([_batch_norm(sample, *style, eps) for sample, *style in samples])
+    return torch.cat([_batch_norm(sample, weight, bias, eps) for sample, weight, bias in samples])
 
 
 class InstanceNorm(nn.Module):
@@ -76,11 +79,12 @@ class SampleLayerNorm(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}: one number a sample, which has no standard deviation")
         mean, variance = _Moments.apply(x)
         center = mean.mean(1, keepdim=True)
-        share = (variance + (mean - center).square()).sum(1, keepdim=True) * (x[0, 0].numel() / (x[0].numel() - 1))
-        deviation = share.clamp(min=torch.finfo(share.dtype).tiny).sqrt()  # of 0 would have no finite gradient
-        scale = self.weight / (deviation + self.eps)
-        style = scale * (variance + self.eps).sqrt(), scale * (mean - center) + self.bias
-        return adaptive_instance_norm(x, *(value.to(x.dtype) for value in style), self.eps)
+        squares = (variance + (mean - center).square()).sum(1, keepdim=True) * x[0, 0].numel()
+        spread = (squares / (x[0].numel() - 1)).clamp(min=torch.finfo(squares.dtype).tiny)  # the root of 0 is steep
+        scale = self.weight / (spread.sqrt() + self.eps)
+        deviation = scale * (variance + self.eps).sqrt()  # of the result, channel by channel
+        shift = scale * (mean - center) + self.bias
+        return adaptive_instance_norm(x, deviation.to(x.dtype), shift.to(x.dtype), self.eps)
 
 
 class _Moments(Function):

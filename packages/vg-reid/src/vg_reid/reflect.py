@@ -62,12 +62,10 @@ class _Convolve(Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, weight, mirrored = ctx.saved_tensors
         to_x, to_weight, to_bias, _ = ctx.needs_input_grad
-        return (
-            _Spread.apply(g, weight, x.shape[2:], ctx.steps) if to_x else None,
-            _Weigh.apply(x, g, mirrored, weight, ctx.steps) if to_weight else None,
-            g.sum((0, 2, 3)) if to_bias else None,
-            None,
-        )
+        weigh = to_weight or to_bias
+        of_weight, of_bias = _Weigh.apply(x, g, mirrored, weight, ctx.steps) if weigh else (None, None)
+        of_x = _Spread.apply(g, weight, x.shape[2:], ctx.steps) if to_x else None
+        return of_x, of_weight, of_bias if to_bias else None, None
 
 
 class _Spread(Function):
@@ -79,7 +77,7 @@ class _Spread(Function):
         ctx.steps = steps
         height, width = (length + 2 * steps.reach for length in size)
         mirrored = g.new_empty(()).expand(len(g), weight.shape[1], height, width)
-        return _fold(_gradients(g, mirrored, weight, steps, 0), steps.reach)
+        return _fold(_gradients(g, mirrored, weight, steps, [True, False, False])[0], steps.reach)
 
     @staticmethod
     def backward(ctx: Any, x: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
@@ -88,54 +86,47 @@ class _Spread(Function):
         mirrored = _mirror(x.detach(), ctx.steps.reach) if to_weight else None
         return (
             _Convolve.apply(x, weight, None, ctx.steps) if to_g else None,
-            _Weigh.apply(x, g, mirrored, weight, ctx.steps) if to_weight else None,
+            _Weigh.apply(x, g, mirrored, weight, ctx.steps)[0] if to_weight else None,
             None,
             None,
         )
 
 
 class _Weigh(Function):
-    """dT / dw."""
+    """dT / dw, and the gradient of the bias, which costs nothing beside it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, g: Tensor, mirrored: Tensor, like: Tensor, steps: Steps) -> Tensor:
+    def forward(ctx: Any, x: Tensor, g: Tensor, mirrored: Tensor, like: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x, g)
         ctx.steps = steps
-        return _gradients(g, mirrored, like, steps, 1)
+        _, weight, bias = _gradients(g, mirrored, like, steps, [False, True, True])
+        return weight, bias
 
     @staticmethod
-    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, weight: Tensor, bias: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, g = ctx.saved_tensors
         to_x, to_g, *_ = ctx.needs_input_grad
         return (
             _Spread.apply(g, weight, x.shape[2:], ctx.steps) if to_x else None,
-            _Convolve.apply(x, weight, None, ctx.steps) if to_g else None,
+            _Convolve.apply(x, weight, bias, ctx.steps) if to_g else None,
             None,
             None,
             None,
         )
 
 
-def _gradients(g: Tensor, mirrored: Tensor, weight: Tensor, steps: Steps, which: int) -> Tensor:
-    """The gradient of the mirrored maps (0) or of the weights (1)."""
+def _gradients(g: Tensor, mirrored: Tensor, weight: Tensor, steps: Steps, wanted: list[bool]) -> tuple[Tensor, ...]:
+    """Those wanted of a convolution's gradients: of the mirrored maps, of the weights, of the bias."""
     strides, dilations, none = (steps.stride,) * 2, (steps.dilation,) * 2, (0, 0)
-    mask = [which == 0, which == 1, False]
-    return torch.ops.aten.convolution_backward(
-        g, mirrored, weight, None, strides, none, dilations, False, none, 1, mask
-    )[which]
+    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+        g, mirrored, weight, [len(weight)], strides, none, dilations, False, none, 1, wanted
+    )
+    return gradients
 
 
 def _mirror(x: Tensor, reach: int) -> Tensor:
-    """Pad (b, c, h, w) by reflection, in the memory that convolutions read fastest."""
-    if not reach:
-        return x
-    shape = [*x.shape[:2], *(length + 2 * reach for length in x.shape[2:])]
-    y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    y[:, :, reach:-reach, reach:-reach] = x
-    for dim in (2, 3):
-        for margin, inside in _margins(y, reach, dim):
-            margin.copy_(inside.flip(dim))
-    return y
+    """Pad (b, c, h, w) by reflection."""
+    return F.pad(x, [reach] * 4, "reflect") if reach else x
 
 
 def _fold(y: Tensor, reach: int) -> Tensor:
@@ -143,15 +134,7 @@ def _fold(y: Tensor, reach: int) -> Tensor:
     if not reach:
         return y
     for dim in (3, 2):
-        for margin, inside in _margins(y, reach, dim):
-            inside.add_(margin.flip(dim))
+        far = y.shape[dim] - reach
+        for margin, inside in ((0, reach + 1), (far, far - reach - 1)):
+            y.narrow(dim, inside, reach).add_(y.narrow(dim, margin, reach).flip(dim))
     return y[:, :, reach:-reach, reach:-reach]
-
-
-def _margins(y: Tensor, reach: int, dim: int) -> list[tuple[Tensor, Tensor]]:
-    """Both margins of an axis, each with the pixels that it mirrors."""
-    far = y.shape[dim] - reach
-    return [
-        (y.narrow(dim, 0, reach), y.narrow(dim, reach + 1, reach)),
-        (y.narrow(dim, far, reach), y.narrow(dim, far - reach - 1, reach)),
-    ]
