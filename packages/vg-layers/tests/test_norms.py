@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from vg_layers.norm import SampleLayerNorm, adaptive_instance_norm, pixel_norm
+from vg_layers.norm import InstanceNorm, SampleLayerNorm, adaptive_instance_norm, pixel_norm
 
 
 def draw(*shape: int, rng: torch.Generator) -> Tensor:
@@ -59,6 +59,17 @@ def test_sample_layer_norm_is_the_slow_loop(shape, rng):
             torch.testing.assert_close(y[n, c], expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_is_that_of_pytorch_in_any_memory(memory, rng):
+    x = draw(2, 3, 4, 5, rng=rng).contiguous(memory_format=memory).requires_grad_()
+    y, expected = InstanceNorm()(x), torch.nn.InstanceNorm2d(3)(x)
+    assert y.is_contiguous(memory_format=memory)
+    cotangent = draw(*x.shape, rng=rng)
+    torch.testing.assert_close(y, expected, rtol=1e-10, atol=1e-10)
+    ours, theirs = (torch.autograd.grad(result, x, cotangent) for result in (y, expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
 def test_norms_are_twice_differentiable(rng):
     x, scale, shift = (draw(*shape, rng=rng).requires_grad_() for shape in ((2, 2, 3), (2, 2), (2, 2)))
     layer = SampleLayerNorm(2).double()
@@ -69,6 +80,7 @@ def test_norms_are_twice_differentiable(rng):
 
     for op, inputs in (
         (pixel_norm, (x,)),
+        (InstanceNorm(), (x,)),
         (adaptive_instance_norm, (x, scale, shift)),
         (layer_norm, (x, weight, bias)),
     ):

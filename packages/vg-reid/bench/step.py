@@ -12,6 +12,7 @@ their rounding. The tests compare losses and gradients in float64.
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from harness import Case, Form, Setting
@@ -19,11 +20,12 @@ from released import NO_RATE, repeated
 from torch import Tensor, nn
 from torch.nn import functional as F
 from vg_layers import SingleDevice
-from vg_layers.norm import SampleLayerNorm
+from vg_layers.norm import InstanceNorm, SampleLayerNorm
 from vg_reid.contrastive import Pairs, draw_pairs
 from vg_reid.gcl import GCLConfig, TrainState, official, tiny
 from vg_reid.gcl.batches import Batch
 from vg_reid.gcl.step import Losses, contrast_terms, update
+from vg_reid.reflect import ReflectConv
 from vg_reid.upsample import UpsampledConv
 
 
@@ -57,6 +59,11 @@ def plainly(state: TrainState) -> TrainState:
         if isinstance(unit, nn.Sequential) and isinstance(unit[0], UpsampledConv):
             unit[0], unit[1] = PlainUpsampledConv(unit[0]), PlainLayerNorm(unit[1])
     for net in state.nets.values():
+        for layer in net.modules():
+            if isinstance(layer, ReflectConv):
+                layer.forward = partial(nn.Conv2d.forward, layer)  # pads by PyTorch's own reflect mode
+            elif isinstance(layer, InstanceNorm):
+                layer.forward = F.instance_norm
         net.to(memory_format=torch.contiguous_format)
     for optimizer in state.optimizers.values():
         for group in optimizer.param_groups:

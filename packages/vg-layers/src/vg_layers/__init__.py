@@ -36,7 +36,7 @@ from vg_layers.fold import fold_for_inference
 from vg_layers.frames import sample_frames
 from vg_layers.fusion import spatio_temporal_fusion
 from vg_layers.motion import BankMode, BankOrder, MotionBank, motion_path
-from vg_layers.norm import SampleLayerNorm, adaptive_instance_norm, pixel_norm
+from vg_layers.norm import InstanceNorm, SampleLayerNorm, adaptive_instance_norm, pixel_norm
 from vg_layers.ops import bias_act, factorized_attention, fuse_streams, sampled_nce, temporal_deconv, upfirdn2d
 from vg_layers.penalties import DRAGANPenalty, PathLengthPenalty, Penalty, R1Penalty, WGANGPPenalty, r1_penalty
 from vg_layers.resample import conv2d_resample, fir_filter, upsample2d
@@ -73,6 +73,7 @@ __all__ = [
     "FactorizedAttention",
     "FrameConv",
     "HingeGAN",
+    "InstanceNorm",
     "LossKind",
     "MappingNetwork",
     "MotionBank",

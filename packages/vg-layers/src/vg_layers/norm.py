@@ -1,7 +1,13 @@
-"""Normalizations: of one vector (5.2.2), of each channel with a given mean and scale, and of a whole sample (6.4.2)."""
+"""Normalizations: of one vector (5.2.2), of each channel with a given mean and scale, and of a whole sample (6.4.2).
+
+Those of a channel are batch norms of one sample each, which PyTorch has quick kernels for in any memory.
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 
 
 def pixel_norm(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -31,11 +37,19 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float =
     for name, value in (("scale", scale), ("shift", shift)):
         if value.shape != x.shape[:2]:
             raise ValueError(f"{name} has shape {tuple(value.shape)}, wanted {tuple(x.shape[:2])} as x")
-    positions = tuple(range(2, x.ndim))
-    variance, mean = torch.var_mean(x, positions, correction=0, keepdim=True)
-    scale, shift = (value.reshape(mean.shape) for value in (scale, shift))
-    scale = scale * (variance + eps).rsqrt()
-    return torch.addcmul(shift - mean * scale, x, scale)
+    samples = zip(x.split(1), scale, shift, strict=True)
+    return torch.cat([_batch_norm(sample, weight, bias, eps) for sample, weight, bias in samples])
+
+
+class InstanceNorm(nn.Module):
+    """Give each channel of each sample the mean 0 and the standard deviation 1, as `nn.InstanceNorm2d` by default.
+
+    PyTorch's own brings maps in channels-last memory to another memory first, and this one does not.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, c, ...) to the same shape."""
+        return torch.cat([_batch_norm(sample, None, None, 1e-5) for sample in x.split(1)])
 
 
 class SampleLayerNorm(nn.Module):
@@ -63,7 +77,35 @@ class SampleLayerNorm(nn.Module):
         """
         if x[0:1].numel() == 1:
             raise ValueError(f"x has shape {tuple(x.shape)}: one number a sample, which has no standard deviation")
-        deviation, mean = torch.std_mean(x, tuple(range(1, x.ndim)), correction=1, keepdim=True)
-        per_channel = (-1, *[1] * (x.ndim - 2))
-        scale = self.weight.view(per_channel) / (deviation + self.eps)
-        return torch.addcmul(self.bias.view(per_channel) - mean * scale, x, scale)
+        mean, variance = _Moments.apply(x)
+        center = mean.mean(1, keepdim=True)
+        squares = (variance + (mean - center).square()).sum(1, keepdim=True) * x[0, 0].numel()
+        spread = (squares / (x[0].numel() - 1)).clamp(min=torch.finfo(squares.dtype).tiny)  # the root of 0 is steep
+        scale = self.weight / (spread.sqrt() + self.eps)
+        deviation = scale * (variance + self.eps).sqrt()  # of the result, channel by channel
+        shift = scale * (mean - center) + self.bias
+        return adaptive_instance_norm(x, deviation.to(x.dtype), shift.to(x.dtype), self.eps)
+
+
+class _Moments(Function):
+    """Mean and biased variance of each channel of each sample, (b, c) both: `torch.var_mean` without its detours."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        samples = [torch.batch_norm_update_stats(sample, None, None, 0.0) for sample in x.split(1)]
+        mean, variance = (torch.stack(values) for values in zip(*samples, strict=True))
+        ctx.save_for_backward(x, mean)
+        return mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, to_mean: Tensor, to_variance: Tensor) -> Tensor:  # type: ignore[override]
+        x, mean = ctx.saved_tensors
+        slope = 2 * to_variance / x[0, 0].numel()
+        flat = to_mean / x[0, 0].numel() - slope * mean
+        per_channel = (*mean.shape, *[1] * (x.ndim - 2))
+        return torch.addcmul(flat.view(per_channel), x, slope.view(per_channel))
+
+
+def _batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Normalize each channel over all samples and positions."""
+    return torch.batch_norm(x, weight, bias, None, None, True, 0.0, eps, torch.backends.cudnn.enabled)

@@ -1,24 +1,18 @@
 """The convolutions and residual blocks that the nets of 6.4.2 share: reflect padding, LeakyReLU of slope 0.2."""
 
-from typing import Literal
-
 from torch import Tensor, nn
+from vg_layers.norm import InstanceNorm
+
+from vg_reid.reflect import ReflectConv
 
 SLOPE = 0.2  # of LeakyReLU below 0
-
-
-def conv(in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """Build a convolution that keeps the size, but for the stride, by mirroring the picture at its borders."""
-    padding = dilation * (kernel // 2)
-    mode: Literal["reflect", "zeros"] = "reflect" if padding else "zeros"
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, padding_mode=mode)
 
 
 def conv_unit(
     in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, norm: nn.Module | None = None
 ) -> nn.Sequential:
     """Build convolution, normalization if there is one, LeakyReLU."""
-    layers: list[nn.Module] = [conv(in_channels, out_channels, kernel, stride=stride)]
+    layers: list[nn.Module] = [ReflectConv(in_channels, out_channels, kernel, stride=stride)]
     if norm is not None:
         layers.append(norm)
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE, inplace=True))
@@ -34,9 +28,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, *, norm: bool) -> None:
         super().__init__()
-        self.first = conv_unit(channels, channels, 3, norm=nn.InstanceNorm2d(channels) if norm else None)
-        second = [conv(channels, channels, 3)]
-        self.second = nn.Sequential(*second, nn.InstanceNorm2d(channels)) if norm else nn.Sequential(*second)
+        self.first = conv_unit(channels, channels, 3, norm=InstanceNorm() if norm else None)
+        second = [ReflectConv(channels, channels, 3)]
+        self.second = nn.Sequential(*second, InstanceNorm()) if norm else nn.Sequential(*second)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, channels, h, w) to the same shape."""

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from vg_layers.norm import SampleLayerNorm, adaptive_instance_norm
 
-from vg_reid.blocks import SLOPE, conv, conv_unit, init_kaiming, require_at_least, require_maps
+from vg_reid.blocks import SLOPE, conv_unit, init_kaiming, require_at_least, require_maps
+from vg_reid.reflect import ReflectConv
 from vg_reid.upsample import UpsampledConv
 
 
@@ -57,7 +58,7 @@ class Decoder(nn.Module):
             _growing_unit(c // 2, c // 4),
             conv_unit(c // 4, c // 4, 3),
             conv_unit(c // 4, c // 4, 3),
-            conv(c // 4, 3, 1),
+            ReflectConv(c // 4, 3, 1),
         )
         init_kaiming(self)
 
@@ -98,8 +99,8 @@ class AdaptiveBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = conv(channels, channels, 3)
-        self.second = conv(channels, channels, 3)
+        self.first = ReflectConv(channels, channels, 3)
+        self.second = ReflectConv(channels, channels, 3)
 
     def forward(self, x: Tensor, style: Style) -> Tensor:
         """Map (b, channels, h, w) to the same shape."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vg_reid.blocks import ResidualBlock, conv, conv_unit, require_at_least, require_maps
+from vg_reid.blocks import ResidualBlock, conv_unit, require_at_least, require_maps
+from vg_reid.reflect import ReflectConv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,5 +73,5 @@ def _patch_net(config: DiscriminatorConfig) -> nn.Sequential:
         conv_unit(half, half, 3),
         conv_unit(half, full, 3, stride=2),
         *(ResidualBlock(full, norm=False) for _ in range(config.blocks)),
-        conv(full, 1, 1),
+        ReflectConv(full, 1, 1),
     )

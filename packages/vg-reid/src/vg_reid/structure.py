@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from vg_layers.norm import InstanceNorm
 
-from vg_reid.blocks import ResidualBlock, conv, conv_unit, init_kaiming, require_at_least, require_maps
+from vg_reid.blocks import ResidualBlock, conv_unit, init_kaiming, require_at_least, require_maps
+from vg_reid.reflect import ReflectConv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +42,10 @@ class StructureEncoder(nn.Module):
         self.config = config
         eighth, quarter, half = (config.channels // share for share in (8, 4, 2))
         self.stem = nn.Sequential(
-            conv_unit(1, eighth, 3, stride=2, norm=nn.InstanceNorm2d(eighth)),
-            conv_unit(eighth, quarter, 3, norm=nn.InstanceNorm2d(quarter)),
-            conv_unit(quarter, quarter, 3, norm=nn.InstanceNorm2d(quarter)),
-            conv_unit(quarter, half, 3, stride=2, norm=nn.InstanceNorm2d(half)),
+            conv_unit(1, eighth, 3, stride=2, norm=InstanceNorm()),
+            conv_unit(eighth, quarter, 3, norm=InstanceNorm()),
+            conv_unit(quarter, quarter, 3, norm=InstanceNorm()),
+            conv_unit(quarter, half, 3, stride=2, norm=InstanceNorm()),
         )
         self.blocks = nn.Sequential(*(ResidualBlock(half, norm=True) for _ in range(config.blocks)))
         self.pyramid = DilatedPyramid(half, config.channels, config.dilations)
@@ -77,13 +79,13 @@ class DilatedPyramid(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
         width = in_channels // 2
-        self.branches = nn.ModuleList([nn.Sequential(conv(in_channels, width, 1), nn.InstanceNorm2d(width))])
+        self.branches = nn.ModuleList([nn.Sequential(ReflectConv(in_channels, width, 1), InstanceNorm())])
         for dilation in dilations:
-            narrow = conv_unit(in_channels, width, 1, norm=nn.InstanceNorm2d(width))
-            wide = conv(width, width, 3, dilation=dilation)
-            self.branches.append(nn.Sequential(narrow, wide, nn.InstanceNorm2d(width)))
+            narrow = conv_unit(in_channels, width, 1, norm=InstanceNorm())
+            wide = ReflectConv(width, width, 3, dilation=dilation)
+            self.branches.append(nn.Sequential(narrow, wide, InstanceNorm()))
         joined = width * len(self.branches)
-        self.join = nn.Sequential(conv(joined, out_channels, 1), nn.InstanceNorm2d(out_channels))
+        self.join = nn.Sequential(ReflectConv(joined, out_channels, 1), InstanceNorm())
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, in_channels, h, w) to (b, out_channels, h, w)."""
