@@ -136,6 +136,7 @@ def test_disentanglement_tells_a_generator_that_follows_the_mesh_from_one_that_d
     assert good.follows == 1 and good.persons == 3
     assert good.new_mesh > 0.95 > 0.3 > good.old_mesh
     assert good.other_identity > 0.95 > 0.3 > good.other_mesh
+    assert min(good.own_identity, good.new_identity) > 0.95
 
     def deaf(meshes: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
         """The place of the body depends on the identity alone."""
@@ -144,7 +145,7 @@ def test_disentanglement_tells_a_generator_that_follows_the_mesh_from_one_that_d
 
     bad = measure_disentanglement(deaf, codes, own, new)
     assert bad.other_mesh > 0.95 > 0.3 > bad.other_identity
-    assert bad.new_mesh < 0.6
-    assert len(good.describe()) == 2
+    assert bad.new_mesh < 0.6 and bad.new_identity < 0.6
+    assert len(good.describe()) == 3
     with pytest.raises(ValueError, match="3 codes for 3 and 2 projections"):
         measure_disentanglement(paint, codes, own, new[:2])

@@ -20,7 +20,11 @@ BINS = 128  # of the histogram in which Otsu's threshold is searched
 
 @dataclass(frozen=True, kw_only=True)
 class Disentanglement:
-    """Mean intersections over union (IoU) of silhouettes over persons; what should be larger comes first."""
+    """Mean intersections over union (IoU) of silhouettes over persons.
+
+    A mesh decides the outline if `new_mesh` is above `old_mesh`, and an identity does not if `new_identity` is not
+    below `own_identity`. Outlines are found by color, so those of one body in two colors differ somewhat by themselves.
+    """
 
     new_mesh: float
     """With a new mesh: the generated silhouette and the new projection."""
@@ -28,6 +32,10 @@ class Disentanglement:
     """With a new mesh: the generated silhouette and the old projection."""
     follows: float
     """Share of persons whose silhouette is nearer to the new projection than to the old one."""
+    own_identity: float
+    """With nothing changed: the generated silhouette and the projection."""
+    new_identity: float
+    """With a new identity: the generated silhouette and the projection, which is the same."""
     other_identity: float
     """The generated silhouettes before and after a change of the identity alone."""
     other_mesh: float
@@ -39,6 +47,7 @@ class Disentanglement:
         return [
             f"new mesh: IoU {self.new_mesh:.3f} with its projection, {self.old_mesh:.3f} with the old one; "
             f"{self.follows:.0%} of {self.persons} silhouettes follow",
+            f"new identity: IoU {self.new_identity:.3f} with the projection, {self.own_identity:.3f} with the own one",
             f"before and after: IoU {self.other_identity:.3f} with another identity, "
             f"{self.other_mesh:.3f} with another mesh",
         ]
@@ -116,6 +125,8 @@ def measure_disentanglement(
         new_mesh=with_new.mean().item(),
         old_mesh=with_old.mean().item(),
         follows=(with_new > with_old).float().mean().item(),
+        own_identity=overlap(before, old_body).mean().item(),
+        new_identity=overlap(exchanged, old_body).mean().item(),
         other_identity=overlap(before, exchanged).mean().item(),
         other_mesh=overlap(before, turned).mean().item(),
         persons=len(part_codes),
