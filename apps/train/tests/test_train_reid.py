@@ -12,6 +12,7 @@ from vg_reid.data.people import read_people
 from vg_reid.data.synthetic import write_persons
 from vg_reid.encoder import Encoder
 from vg_reid.generator import ViewGenerator
+from vg_reid.views import CAPTION, GAP
 from vg_train import log
 from vg_train.checkpoint import load_checkpoint
 from vg_train.cli import main
@@ -103,7 +104,8 @@ def test_gcl_leads_from_photos_and_projections_to_an_encoder_and_a_generator(who
     assert sum("score" in record for record in records) == 1
     assert sorted(path.name for path in (whole_run / "views").iterdir())[:2] == ["step_000002.png", "step_000004.png"]
     sheet = Image.open(whole_run / "views" / "step_000002.png")
-    assert sheet.size == (9 * 42 - 2, 4 * 2 * 50 - 2)  # photo, original and seven turns; structure over view, 4 persons
+    persons, columns = 4, 9  # photo, original and seven turns; structure over view
+    assert sheet.size == (GAP + columns * (40 + GAP), GAP + CAPTION + 2 * persons * (48 + GAP))
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(

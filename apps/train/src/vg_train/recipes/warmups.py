@@ -13,7 +13,7 @@ duke-to-market, market-to-duke, market-to-msmt17, duke-to-msmt17 (jvtc)
     command   vg-train fit jvtc --preset duke-to-market --data Market-1501-v15.09.15 --source DukeMTMC-reID
               --encoder IMAGENET
 tiny
-    command   vg-train fit source --data others --preset tiny --augment --out runs/others, with built-in persons as others, then
+    command   vg-train fit source --data others --preset tiny --augment --out runs/others, with built-in persons, then
               vg-train fit jvtc --data people --preset tiny --encoder runs/others/model
     hardware  two CPU cores
     time      source 4 minutes, the others about a minute each

@@ -16,11 +16,11 @@ from vg_reid.encoder import Encoder
 from vg_reid.gcl.views import generate_views
 from vg_reid.generator import ViewGenerator
 from vg_reid.mesh.projections import Projections
+from vg_reid.views import view_sheet
 
 from vg_train.checkpoint import load_checkpoint
 from vg_train.recipes import gcl as recipes
 from vg_train.reid.people import describe_data, read_training, scorer
-from vg_train.reid.pictures import view_sheet
 from vg_train.reid.run import LAST
 from vg_train.reid.training import PeopleFit, System, Training
 
@@ -86,7 +86,7 @@ def view_picture(
     indices = [i * len(images) // SHOWN for i in range(SHOWN)]
     photos = normalize(torch.stack([images.pixels(i) for i in indices]).float() / 255)
     structures, views = generate_views(encoder, generator, images, projections, indices, projections.azimuths)
-    return view_sheet(photos, structures.cpu(), views.cpu())
+    return view_sheet(photos, structures.cpu(), views.cpu(), projections.azimuths)
 
 
 def save_models(state: gcl.TrainState, folder: Path) -> None:

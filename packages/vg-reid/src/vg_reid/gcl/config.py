@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from vg_layers.configs import check_at_least, check_positive
+
 from vg_reid.contrastive import TERMS, Term
 from vg_reid.discriminator import DiscriminatorConfig
 from vg_reid.encoder import EncoderConfig
@@ -69,12 +71,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))  # JSON knows lists only
-        for name in ("warm_up_epochs", "joint_epochs", "epoch_steps", "decay_after"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}, wanted at least 0")
-        for name in ("learning_rate", "encoder_rate", "decay"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)}, wanted above 0")
+        check_at_least(self, 0, "warm_up_epochs", "joint_epochs", "epoch_steps", "decay_after")
+        check_positive(self, "learning_rate", "encoder_rate", "decay")
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size}, wanted at least 2: batch norm has nothing to compare in 1")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):

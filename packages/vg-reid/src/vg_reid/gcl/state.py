@@ -1,22 +1,22 @@
 """All of a training run of GCL that must survive a crash."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from vg_layers import Engine, SingleDevice
+from vg_layers.configs import config_dict
+from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_reid.discriminator import Discriminator
 from vg_reid.encoder import Encoder
 from vg_reid.gcl.config import GCLConfig
 from vg_reid.generator import ViewGenerator
 from vg_reid.memory import MemoryBank
-from vg_reid.storage import differences, from_tensors, to_tensors
 
 JOINT_ONLY = ("contrast", "clusters", "norm_updates", "schedule")  # settings that a shared stage 2 may differ in
 
@@ -121,7 +121,7 @@ class TrainState:
         meta = {
             "system": self.system,
             "seed": self.seed,
-            "config": self._plain_config(),
+            "config": config_dict(self.config),
             "images": self.images,
             "reports": self.reports,
             "epoch": self.epoch,
@@ -154,7 +154,7 @@ class TrainState:
     def _load(self, state: Mapping[str, Any], ignored: Sequence[str]) -> None:
         """Load; the settings named in `ignored` may differ."""
         meta, tensors = state["meta"], dict(state["tensors"])
-        wanted = {"system": self.system, "seed": self.seed, "config": self._plain_config()}
+        wanted = {"system": self.system, "seed": self.seed, "config": config_dict(self.config)}
         found = differences({key: meta.get(key) for key in wanted}, wanted)
         if different := [line for line in found if not line.startswith(tuple(f"config.{name}" for name in ignored))]:
             raise ValueError(f"the state is of another run: {'; '.join(different)}")
@@ -199,9 +199,6 @@ class TrainState:
             if name != "encoder"
         }
         return {"encoder": encoder, **adam}
-
-    def _plain_config(self) -> Any:
-        return json.loads(json.dumps(asdict(self.config)))
 
 
 def digest(names: Iterable[str]) -> str:

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from vg_layers import Engine, SingleDevice, Step
+from vg_layers.configs import check_at_least, check_positive, config_dict
+from vg_layers.storage import differences, from_tensors, to_tensors
 
 from vg_reid.mesh.regressor import AZIMUTH, CAMERA, BodyRegressor, RegressorConfig, Theta
 from vg_reid.mesh.regressor_photos import Views, draw_photos
@@ -34,12 +37,8 @@ class RegressorTraining:
     pose_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)}, wanted a positive number")
-        for name in ("steps", "warm_up", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)}, wanted 0 or more")
+        check_positive(self, "batch_size", "learning_rate")
+        check_at_least(self, 0, "steps", "warm_up", "weight_decay")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step as a share of the top one."""
@@ -74,10 +73,8 @@ class RegressorState:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, as {"tensors": flat names to tensors, "meta": what JSON can hold}; the tensors are not copies."""
-        tensors = {f"net.{key}": value for key, value in self.net.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": value for key, value in moments.items()}
-        return {"tensors": tensors, "meta": self._meta() | {"step": self.step}}
+        meta = self._meta() | {"step": self.step}
+        return {"tensors": to_tensors(self._nets, self._optimizers), "meta": meta}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Become what `state_dict` described; a run that goes on from here equals one that was not interrupted.
@@ -85,28 +82,24 @@ class RegressorState:
         Raises:
             ValueError: if it comes from another system, seed or config, or lacks tensors.
         """
-        meta, tensors = dict(state["meta"]), state["tensors"]
-        step = meta.pop("step")
-        for key, wanted in self._meta().items():
-            if meta.get(key) != wanted:
-                raise ValueError(f"the state is of another run: {key} is {meta.get(key)!r}, wanted {wanted!r}")
-        try:
-            self.net.load_state_dict(
-                {key.removeprefix("net."): value for key, value in tensors.items() if key.startswith("net.")}
-            )
-        except RuntimeError as error:
-            raise ValueError(f"the state does not fit the net: {' '.join(str(error).split())}") from None
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key in (key for key in tensors if key.startswith("optimizer.")):
-            _, index, name = key.split(".")
-            moments.setdefault(int(index), {})[name] = tensors[key].clone()
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.step, self.epoch = step, int(step >= self.config.steps)
+        wanted = self._meta()
+        found = {key: state["meta"].get(key) for key in wanted}
+        if different := list(differences(found, wanted)):
+            raise ValueError(f"the state is of another run: {'; '.join(different)}")
+        from_tensors(self._nets, self._optimizers, state["tensors"])
+        self.step = state["meta"]["step"]
+        self.epoch = int(self.step >= self.config.steps)
+
+    @property
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"net": self.net}
+
+    @property
+    def _optimizers(self) -> dict[str, Optimizer]:
+        return {"net": self.optimizer}
 
     def _meta(self) -> dict[str, Any]:
-        config = asdict(self.config)
-        config["net"] = {key: list(v) if isinstance(v, tuple) else v for key, v in config["net"].items()}
-        return {"system": self.system, "seed": self.seed, "config": config}
+        return {"system": self.system, "seed": self.seed, "config": config_dict(self.config)}
 
 
 def train(state: RegressorState, views: Views) -> Iterator[Step]:
