@@ -1,6 +1,6 @@
 """Normalizations: of one vector (5.2.2), of each channel with a given mean and scale, and of a whole sample (6.4.2).
 
-Those of a channel are batch norms of one sample each, which PyTorch has quick kernels for in any memory.
+On a CPU those of a channel are batch norms of one sample each, which PyTorch has quick kernels for in any memory.
 """
 
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn import functional as F
 
 
 def pixel_norm(x: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -37,6 +38,9 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float =
     for name, value in (("scale", scale), ("shift", shift)):
         if value.shape != x.shape[:2]:
             raise ValueError(f"{name} has shape {tuple(value.shape)}, wanted {tuple(x.shape[:2])} as x")
+    if x.device.type != "cpu":
+        per_channel = (*scale.shape, *[1] * (x.ndim - 2))
+        return torch.addcmul(shift.view(per_channel), F.instance_norm(x, eps=eps), scale.view(per_channel))
     samples = zip(x.split(1), scale, shift, strict=True)
     return torch.cat([_batch_norm(sample, weight, bias, eps) for sample, weight, bias in samples])
 
@@ -49,6 +53,8 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, ...) to the same shape."""
+        if x.device.type != "cpu":
+            return F.instance_norm(x)
         return torch.cat([_batch_norm(sample, None, None, 1e-5) for sample in x.split(1)])
 
 
@@ -92,8 +98,11 @@ class _Moments(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        samples = [torch.batch_norm_update_stats(sample, None, None, 0.0) for sample in x.split(1)]
-        mean, variance = (torch.stack(values) for values in zip(*samples, strict=True))
+        if x.device.type == "cpu":
+            samples = [torch.batch_norm_update_stats(sample, None, None, 0.0) for sample in x.split(1)]
+            mean, variance = (torch.stack(values) for values in zip(*samples, strict=True))
+        else:
+            variance, mean = torch.var_mean(x.flatten(2), 2, correction=0)
         ctx.save_for_backward(x, mean)
         return mean, variance
 

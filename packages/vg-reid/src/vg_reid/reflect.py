@@ -75,9 +75,9 @@ class _Spread(Function):
     def forward(ctx: Any, g: Tensor, weight: Tensor, size: torch.Size, steps: Steps) -> Tensor:
         ctx.save_for_backward(g, weight)
         ctx.steps = steps
-        height, width = (length + 2 * steps.reach for length in size)
-        mirrored = g.new_empty(()).expand(len(g), weight.shape[1], height, width)
-        return _fold(_gradients(g, mirrored, weight, steps, [True, False, False])[0], steps.reach)
+        size = torch.Size([len(g), weight.shape[1], *(length + 2 * steps.reach for length in size)])
+        unread = torch.empty(size, dtype=g.dtype, device=g.device, memory_format=torch.channels_last)
+        return _fold(_gradients(g, unread, weight, steps, [True, False, False])[0], steps.reach)
 
     @staticmethod
     def backward(ctx: Any, x: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]

@@ -31,20 +31,15 @@ class UpsampledConv(nn.Conv2d):
         folded = torch.einsum("pik,qjl,ockl->opqcij", fold, fold, self.weight).flatten(0, 2)
         bias = None if self.bias is None else self.bias.repeat_interleave(4)
         y = F.pixel_shuffle(F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), folded, bias), 2)
-        rows, columns = (_mirrored(length, x.device) for length in x.shape[2:])
-        above_below = x[:, :, _ends(rows)][..., columns]
-        beside = x[..., _ends(columns)][:, :, rows]
-        y[:, :, :: y.shape[2] - 1] = F.conv2d(above_below, self.weight, self.bias, stride=(5, 1))
-        y[..., :: y.shape[3] - 1] = F.conv2d(beside, self.weight, self.bias, stride=(1, 5))
+        above = F.pad(_grown(x[:, :, :2]), (2, 2, 2, 0), "reflect")[:, :, :5]
+        below = F.pad(_grown(x[:, :, -2:]), (2, 2, 0, 2), "reflect")[:, :, -5:]
+        left = F.pad(_grown(x[..., :2]), (2, 0, 2, 2), "reflect")[..., :5]
+        right = F.pad(_grown(x[..., -2:]), (0, 2, 2, 2), "reflect")[..., -5:]
+        y[:, :, :: y.shape[2] - 1] = F.conv2d(torch.cat([above, below], 2), self.weight, self.bias, stride=(5, 1))
+        y[..., :: y.shape[3] - 1] = F.conv2d(torch.cat([left, right], 3), self.weight, self.bias, stride=(1, 5))
         return y
 
 
-def _mirrored(length: int, device: torch.device) -> Tensor:
-    """Which of so many pixels are seen after upsampling and padding by 2 mirrored pixels at both ends."""
-    places = torch.arange(-2, 2 * length + 2, device=device).abs()
-    return torch.minimum(places, 2 * (2 * length - 1) - places) // 2
-
-
-def _ends(places: Tensor) -> Tensor:
-    """The five at each end: what the outermost output pixels see."""
-    return torch.cat([places[:5], places[-5:]])
+def _grown(x: Tensor) -> Tensor:
+    """Nearest upsampling to twice the size."""
+    return F.interpolate(x, scale_factor=2)

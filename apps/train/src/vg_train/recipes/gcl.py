@@ -17,8 +17,8 @@ official
 tiny
     command   vg-train fit gcl --preset tiny --data people --projections projections --encoder ENCODER
     hardware  two CPU cores
-    time      some ten minutes: 360 steps of stage 2, 210 of stage 3
-    result    not good yet: stage 3 lowered mAP from 27 to 3 % on built-in persons, and its views fall apart
+    time      some ten minutes: 900 steps of stage 2, 180 of stage 3
+    result    docs/benchmarks/gcl_protocol.md
 
 ENCODER is the `model` folder of a run of `vg-train fit jvtc`, or of mmcl, act or cluster-contrast; `python -m vg_reid
 project` writes the projections.
