@@ -22,6 +22,7 @@ PUBLIC = [
     "FactorizedAttention",
     "FrameConv",
     "HingeGAN",
+    "InstanceNorm",
     "LSGAN",
     "LossKind",
     "MMGAN",

@@ -201,7 +201,7 @@ def test_rows_of_the_table_start_from_one_warm_up(config, images):
     with pytest.raises(ValueError, match="wanted the end of stage 2, epoch 1"):
         gcl.TrainState(row).load_warm_up(stored(first))
     other = dataclasses.replace(row, generative=dataclasses.replace(row.generative, image_weight=1.0))
-    with pytest.raises(ValueError, match=r"generative\.image_weight is 5\.0, wanted 1\.0"):
+    with pytest.raises(ValueError, match=r"generative\.image_weight is 20\.0, wanted 1\.0"):
         gcl.TrainState(other).load_warm_up(end_of_stage_2)
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from threading import Thread
 from typing import TypeVar
 
@@ -34,6 +35,17 @@ def in_workers(function: Callable[[Item], Result], items: Sequence[Item], worker
             raise OSError("a worker was killed, out of memory perhaps: fewer workers need less") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread, as in a worker: several threads round sums otherwise than one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _start() -> None:

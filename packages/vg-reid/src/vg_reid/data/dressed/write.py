@@ -22,7 +22,7 @@ from vg_reid.files import atomic
 from vg_reid.mesh.projections import Part, azimuth_folder
 from vg_reid.mesh.render import render
 from vg_reid.mesh.rotate import AZIMUTHS, rotate
-from vg_reid.workers import in_workers
+from vg_reid.workers import in_workers, one_thread
 
 FRAMES_A_SHOT = 12  # between two pictures of a person under one camera: half a second
 
@@ -60,10 +60,12 @@ class Studio:
     def take(self, appearance: Appearance) -> dict[str, Any]:
         """Write one picture and its projections; return its factors."""
         look, site = self.looks[appearance.pid - 1], self.sites[appearance.camid]
-        shot = shoot(self.bodies, look, site, appearance.azimuth, random.Random(f"{self.seed} {appearance.name}"))
+        draw = random.Random(f"{self.seed} {appearance.name}")
+        with one_thread():  # the same picture however many work
+            shot = shoot(self.bodies, look, site, appearance.azimuth, draw)
+            write_projections(self.out / "projections", appearance, shot, self.bodies.faces)
         with atomic(self.out / appearance.path) as staged:
             shot.picture.save(staged, quality=site.quality)
-        write_projections(self.out / "projections", appearance, shot, self.bodies.faces)
         return {
             "pid": appearance.pid,
             "camid": appearance.camid,
