@@ -265,10 +265,10 @@ def test_damaged_metadata_is_said_when_it_is_read(gallery, tmp_path):
     gallery.save(path)
     data = load_file(path)["metadata"]
     edit(path, metadata=data.new_full(data.shape, 200))
-    with pytest.raises(ValueError, match="the metadata of row 3 is damaged"):
+    with pytest.raises(ValueError, match=r"gallery\.vg: the metadata of row 3 is damaged"):
         Gallery.load(path).entry(3)
     edit(path, metadata=torch.tensor(list(b"7" * len(data)), dtype=torch.uint8))
-    with pytest.raises(ValueError, match=r"the metadata of row 3 is 7+, wanted a JSON object"):
+    with pytest.raises(ValueError, match=r"gallery\.vg: the metadata of row 3 is 7+, wanted a JSON object"):
         Gallery.load(path).entry(3)
 
 

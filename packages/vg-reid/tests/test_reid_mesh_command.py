@@ -56,6 +56,11 @@ def test_photos_that_cannot_be_read_are_named_and_may_be_left_out(
     images = read_people(unlabelled).images
     found = Projections(tmp_path / "out", "train", images, azimuths=(90,), allow_missing=True)
     assert [path.name for path in found.missing] == ["torn.jpg"]
+    nowhere = tmp_path / "meshes"
+    nowhere.mkdir()
+    wrong = EstimatorConfig(kind="precomputed", source=nowhere)
+    with pytest.raises(ValueError, match="none of the 3 photos has projections"):
+        project(unlabelled, tmp_path / "none", mesh=wrong, azimuths=(90,), workers=1, allow_missing=True)
 
 
 def test_processes_of_torchrun_share_the_photos(

@@ -72,7 +72,7 @@ def read_gallery(path: Path) -> Opened:
             vectors, ids, ends, data = (file.get_tensor(name) for name in ("vectors", "ids", "ends", "metadata"))
         _check(vectors, ids, ends, data)
         next_key = max(int(header["next_key"]), int(ids[:, 0].max()) + 1 if len(ids) else 0)
-        return Opened((vectors, ids, Texts(data, ends)), vectors.shape[1], header["source"], next_key)
+        return Opened((vectors, ids, Texts(data, ends, str(path))), vectors.shape[1], header["source"], next_key)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is no whole gallery file ({error}): wanted one written by Gallery.save") from None
 

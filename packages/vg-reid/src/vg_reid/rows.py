@@ -67,6 +67,8 @@ class Texts(NamedTuple):
     """All texts as bytes, (bytes,), uint8."""
     ends: Tensor
     """Where each text ends, (n,), int64."""
+    file: str = "the gallery"
+    """Where they were read from."""
 
     @classmethod
     def of(cls, texts: Sequence[bytes]) -> "Texts":
@@ -130,3 +132,8 @@ class Rows:
     def text(self, row: int) -> bytes:
         """Return the metadata of a row as JSON."""
         return self._texts.text(row) if row < self.first else self._more[row - self.first]
+
+    @property
+    def file(self) -> str:
+        """Where the first rows were read from."""
+        return self._texts.file

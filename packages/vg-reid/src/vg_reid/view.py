@@ -57,9 +57,9 @@ class View:
         try:
             found = json.loads(self.rows.text(row))
         except ValueError as error:
-            raise ValueError(f"the metadata of row {row} is damaged: {error}") from None
+            raise ValueError(f"{self.rows.file}: the metadata of row {row} is damaged: {error}") from None
         if not isinstance(found, dict):
-            raise ValueError(f"the metadata of row {row} is {found!r}, wanted a JSON object")
+            raise ValueError(f"{self.rows.file}: the metadata of row {row} is {found!r}, wanted a JSON object")
         return found
 
     @cached_property

@@ -63,6 +63,7 @@ def project(
     process = Process.from_environment()
     who = f"process {process.rank + 1} of {process.count}, " if process.count > 1 else ""
     failed: list[str] = []
+    done = 0
     for part, photos in _photos(people).items():
         job = Job(root=out, part=part, azimuths=azimuths, made_by=_describe(mesh))
         with progress(part, len(photos) // process.count) as advance:
@@ -71,10 +72,13 @@ def project(
             )
         say(f"{who}{_line(part, report)}")
         failed += report.failed
+        done += report.written + report.there
     if failed:
         say(f"{len(failed)} photos without projections:", *(f"  {line}" for line in failed))
         if not allow_missing:
             raise ValueError(f"{len(failed)} photos have no projections, wanted all; --allow-missing leaves them out")
+        if not done and process.count == 1:
+            raise ValueError(f"none of the {len(failed)} photos has projections, wanted some: the lines above say why")
 
 
 def _photos(people: People) -> dict[Part, list[Path]]:
