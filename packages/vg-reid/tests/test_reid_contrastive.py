@@ -37,7 +37,8 @@ def slow(positive, query, negatives, temperature):
 def slow_losses(f, f_new, pairs, bank, temperature, negatives_from="generated", released=False):
     rows = bank.vectors
     f_pos, again, own = rows[pairs.positive], rows[pairs.positive_again], rows[pairs.own]
-    positives = [(f, again if released else f_pos), (f_new, own if released else f), (f_new, f_pos)]
+    target = f.detach() if negatives_from == "generated" else f
+    positives = [(f, again if released else f_pos), (f_new, own if released else target), (f_new, f_pos)]
     query = f_new if negatives_from == "generated" else f
     return [slow(positive, query, rows[pairs.negatives], temperature) for positive in positives]
 
@@ -60,10 +61,24 @@ def test_losses_and_gradients_are_those_of_equations_6_6_to_6_8(negatives_from, 
 
 def test_gradients_are_those_of_differences(given):
     f, f_new, pairs, bank = given
-    assert torch.autograd.gradcheck(
-        lambda a, b: sum(view_losses(a, b, pairs, bank, temperature=0.5).values()), (f, f_new)
-    )
+
+    def loss(a, b, negatives_from="generated", terms=TERMS):
+        options = {"temperature": 0.5, "negatives_from": negatives_from, "terms": terms}
+        return sum(view_losses(a, b, pairs, bank, **options).values())
+
+    assert torch.autograd.gradcheck(lambda a, b: loss(a, b, terms=(TERMS[0], TERMS[2])), (f, f_new))
+    assert torch.autograd.gradcheck(lambda b: loss(f.detach(), b), f_new)
+    assert torch.autograd.gradcheck(lambda a, b: loss(a, b, "original"), (f, f_new))
     assert torch.autograd.gradcheck(lambda a: contrast_loss(a, pairs, bank, temperature=0.5), f)
+
+
+def test_an_original_view_is_the_target_of_the_generated_one(given):
+    """In L'_vi nothing pushes f away from negatives: it must not be drawn to its own view alone."""
+    f, f_new, *_ = given
+    loss = view_losses(*given, terms=("generated_original",))["generated_original"]
+    to_f, to_new = torch.autograd.grad(loss, (f, f_new), allow_unused=True)
+    assert to_f is None
+    assert to_new.abs().sum() > 0
 
 
 def test_each_term_alone_is_what_it_is_among_all(given):

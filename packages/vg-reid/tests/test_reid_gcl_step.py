@@ -128,7 +128,7 @@ def plain_step(state: TrainState, batch: Batch) -> dict[str, Tensor]:
     f_pos, released = bank[pairs.positive], config.contrast.released
     positives = {
         "original_memory": (f, bank[pairs.positive_again] if released else f_pos),
-        "generated_original": (f_new, bank[pairs.own] if released else f),
+        "generated_original": (f_new, bank[pairs.own] if released else f.detach()),
         "generated_memory": (f_new, f_pos),
     }
     losses = {

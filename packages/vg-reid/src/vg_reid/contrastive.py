@@ -75,7 +75,8 @@ def view_losses(
     """Compute the view-invariant losses, means over a batch (eq. 6.6 to eq. 6.8).
 
     Each pulls a positive pair together and pushes a view away from the K negatives; their sum is what eq. 6.9 adds to
-    the generator's loss. Gradients go to both views and never to the bank.
+    the generator's loss. Gradients go to both views and never to the bank. In L'_vi an original view that is not pushed
+    away is the target of f'_new, as the anchor's own vector in the bank is in the released code: it gets no gradient.
 
     Args:
         f: features of the original views, (b, d) with rows of length 1.
@@ -99,12 +100,12 @@ def view_losses(
         raise ValueError(f"found no terms, wanted some of {', '.join(TERMS)}")
     f, f_new = f.to(bank.vectors), f_new.to(bank.vectors)
     remembered = bank.vectors[pairs.positive]
+    query, beside = (f_new, f.detach()) if negatives_from == "generated" else (f, f)
     positives: dict[Term, Tensor] = {
         "original_memory": (f * (bank.vectors[pairs.positive_again] if released else remembered)).sum(1),
-        "generated_original": (f_new * (bank.vectors[pairs.own] if released else f)).sum(1),
+        "generated_original": (f_new * (bank.vectors[pairs.own] if released else beside)).sum(1),
         "generated_memory": (f_new * remembered).sum(1),
     }
-    query = f_new if negatives_from == "generated" else f
     stacked = torch.stack([positives[term] for term in terms])
     losses = sampled_nce(stacked, query, bank.vectors, pairs.negatives, temperature=temperature).mean(1)
     return dict(zip(terms, losses, strict=True))
