@@ -12,14 +12,15 @@ from vg_train.devices import Accelerator
 from vg_train.files import read_json, write_atomically, write_json
 from vg_train.provenance import provenance
 from vg_train.recipes import gcl as recipes
-from vg_train.reid.fit import fit, plain
+from vg_train.reid.fit import fit
 from vg_train.reid.gcl import FitGCL
 from vg_train.reid.people import describe_data, read_training
-from vg_train.reid.run import CONFIG, MODEL, SCORE
+from vg_train.reid.run import MODEL, SCORE
 from vg_train.reid.systems import find_system
 from vg_train.reid.table import BASELINE, ROWS, Row, Score, compare, markdown
 from vg_train.reid.training import Fit
 from vg_train.reid.warmups import FitJVTC
+from vg_train.settings import CONFIG, plain
 
 PROTOCOL, TABLE = "protocol.json", "table"
 

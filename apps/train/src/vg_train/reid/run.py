@@ -20,7 +20,7 @@ from vg_train.checkpoint import save_checkpoint
 from vg_train.files import write_json
 from vg_train.reid.training import Keeping, Training
 
-CONFIG, LOG, MODEL, SCORE, LAST = "config.json", "log.jsonl", "model", "score.json", "checkpoints/last.safetensors"
+LOG, MODEL, SCORE, LAST = "log.jsonl", "model", "score.json", "checkpoints/last.safetensors"
 
 
 class Run:
