@@ -1,5 +1,6 @@
 """`vg-train fit body`: the small regressor from a person crop to an Anny body, trained on our own renders."""
 
+import copy
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -110,7 +111,7 @@ def _finish(settings: FitBody, state: RegressorState, body: AnnyBody, folder: Pa
     write_json(folder.parent / FIGURES, {name: asdict(error) for name, error in errors.items()})
     for name, error in errors.items():
         print(_line(name, error))
-    estimator = RegressorEstimator(state.net, body)
+    estimator = RegressorEstimator(copy.deepcopy(state.net).cpu(), body)  # where the body is
     _draw(estimator, [to_picture(photo) for photo in photos[:SHOWN]], folder.parent / "renders.png")
     if settings.photos:
         people = read_people(settings.photos).images

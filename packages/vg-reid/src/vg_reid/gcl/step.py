@@ -39,7 +39,7 @@ def update(state: TrainState, batch: Batch) -> Losses:
     Returns:
         The losses as detached scalars, weighted as in eq. 6.4 and eq. 6.9.
     Raises:
-        ValueError: if a gradient is not finite; the nets that it is for, and the bank, are then as they were. Or if
+        ValueError: if a gradient is not finite; the weights that it is for, and the bank, are then as they were. Or if
             the batch lacks structures that the run's generation needs.
     """
     return _Update(state, batch).run()

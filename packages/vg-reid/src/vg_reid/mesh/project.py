@@ -52,8 +52,9 @@ class Job:
         path = self.root / self.part / SETTINGS
         settings = {"made_by": self.made_by, "azimuths": sorted(self.azimuths)}
         found = json.loads(path.read_text()) if path.is_file() else None
-        if found is not None and found != settings and any(path.parent.glob("render*/*")):
-            raise ValueError(f"{path} says {found}, wanted {settings}, or another folder")
+        if found != settings and any(path.parent.glob("render*/*")):
+            says = f"{path} says {found}" if found else f"{path.parent} has projections, and no {SETTINGS} says of what"
+            raise ValueError(f"{says}, wanted {settings}, or another folder")
         if found != settings:
             with atomic(path) as staged:
                 staged.write_text(json.dumps(settings) + "\n")
@@ -141,11 +142,12 @@ def _make(job: Job, estimator: Estimator, batch: _Batch) -> list[str]:
         try:
             image = read_image(photo)
             (estimate,) = estimator([image], [name.as_posix()])
+            files = job.files(name)
+            views = draw_projections(estimate, image, list(files))
         except (ValueError, FileNotFoundError) as error:
             failed.append(f"{name}: {error}")
             continue
-        files = job.files(name)
-        for path, view in zip(files.values(), draw_projections(estimate, image, list(files)), strict=True):
+        for path, view in zip(files.values(), views, strict=True):
             with atomic(path) as staged:
                 Image.fromarray((view * 255).round().byte().numpy()).save(staged, quality=QUALITY)
     return failed

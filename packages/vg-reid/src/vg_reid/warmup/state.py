@@ -20,6 +20,7 @@ C = TypeVar("C", bound=WarmupConfig)
 ENCODER = "encoder"
 BACKBONE = ("conv1.", "bn1.", "layer")  # names of the layers that an ImageNet model has
 MEMORY = "memory."
+ON_DEVICE = {"bank", "centers"}  # of the memory: what meets embeddings; labels are NumPy's and scikit-learn's
 
 
 class TrainState(ABC, Generic[C]):
@@ -132,6 +133,8 @@ class TrainState(ABC, Generic[C]):
         rest = {key: value for key, value in state["tensors"].items() if key not in memory}
         from_tensors(self.nets, self.optimizers, rest)
         self.memory = {key.removeprefix(MEMORY): value.clone() for key, value in memory.items()}
+        for name in ON_DEVICE & self.memory.keys():
+            self.memory[name] = self.memory[name].to(self.engine.device)
         self.epoch, self.batch, self.step = meta["epoch"], meta["batch"], meta["step"]
         self.reports = list(meta["reports"])
 

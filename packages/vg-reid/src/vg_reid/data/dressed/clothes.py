@@ -126,7 +126,7 @@ def _brim(posed: Posed) -> Mesh:
 
 
 def _bag(bodies: Bodies, posed: Posed, vertices: Tensor, look: Look) -> Mesh:
-    """A bag where its kind is carried: on the back, at the right hip, in the left hand."""
+    """A bag where its kind is carried: on the back, at the left hip, in the left hand."""
     sides = torch.tensor(BAG_SIZES[look.bag])
     shape, faces = _block(sides, roundness=0.45)
     trunk = bodies.regions[:, REGIONS.index("torso")] > 0.5
