@@ -138,6 +138,18 @@ def test_unreadable_checkpoint_is_an_error_naming_the_file(content, suffix, tmp_
         official.load(path)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_checkpoint_of_old_pytorch_that_is_damaged_anywhere_is_an_error_naming_the_file(tmp_path):
+    path = tmp_path / "bad.pth"
+    torch.save({"conv1.bias": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for place in range(0, len(whole) - 12, 3):  # the last 12 bytes are the numbers
+        for damaged in (whole[:place], whole[:place] + b"\xcb" + whole[place + 1 :]):
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match=r"bad\.pth"):
+                official.load(path)
+
+
 def test_checkpoint_that_would_run_code_is_refused(tmp_path):
     class Trap:
         def __reduce__(self):

@@ -201,6 +201,12 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "junk.pt").write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"junk\.pt is not a readable checkpoint"):
         hmr_official.load(tmp_path / "junk.pt", "spin")
+    torch.save({"fc1.bias": torch.zeros(3)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    old = (tmp_path / "old.pt").read_bytes()
+    at = old.rindex(b"X") + 5  # the number of the storage, told a second time
+    (tmp_path / "old.pt").write_bytes(old[:at] + b"x" + old[at + 1 :])
+    with pytest.raises(ValueError, match=r"old\.pt is not a readable checkpoint \(storage key"):
+        hmr_official.load(tmp_path / "old.pt", "spin")
     torch.save(torch.zeros(3), tmp_path / "tensor.pt")
     with pytest.raises(ValueError, match=r"tensor\.pt holds a Tensor"):
         hmr_official.load(tmp_path / "tensor.pt", "spin")

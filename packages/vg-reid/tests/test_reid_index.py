@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import torch
-from vg_reid import Gallery
+from vg_reid import Gallery, gallery_file
 from vg_reid.index import EXACT_UP_TO, FEWEST, PQ_UP_TO, choose_index, recipe
 from vg_reid.index_cache import user_cache
 
@@ -232,12 +232,58 @@ class TestCache:
         assert torch.equal(Gallery.load(file, index_cache=folder).search(filled[1], 5, index="pq").keys, wanted)
 
     @pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights are those of POSIX")
-    def test_folder_that_others_can_write_is_refused(self, file, folder, filled):
+    def test_folder_that_others_can_write_is_not_read(self, file, folder, filled, monkeypatch):
+        import faiss
+
         Gallery.load(file, index_cache=folder).build("pq")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         folder.chmod(0o777)
+        monkeypatch.setattr(faiss, "read_index", lambda _: pytest.fail("an index of others was read"))
         with pytest.raises(ValueError, match=r"cache can be written by others \(mode drwxrwxrwx\)"):
+            Gallery.load(file, index_cache=folder).build("pq")
+        with pytest.warns(UserWarning, match=r"cache can be written by others \(mode drwxrwxrwx\)"):
             Gallery.load(file, index_cache=folder).search(filled[1], 1, index="pq")
+
+    def test_cache_that_cannot_be_written_is_a_warning_and_searching_goes_on(self, file, folder, filled, no_training):
+        folder.write_text("no folder")
+        gallery = Gallery.load(file, index_cache=folder)
+        with pytest.warns(UserWarning, match=f"the index is not kept in {folder}: ") as told:
+            found = gallery.search(filled[1], 5, index="pq")
+        assert told[0].filename == __file__
+        with pytest.raises(OSError, match=str(folder)):
+            Gallery.load(file, index_cache=folder).build("pq")
+        no_training()
+        assert torch.equal(gallery.search(filled[1], 5, index="pq").keys, found.keys)
+
+    def test_gallery_that_outgrew_a_small_file_is_indexed(self, folder, filled, tmp_path):
+        small = Gallery(32)
+        small.add(filled[0].vectors[:500], range(500), [0] * 500)
+        small.save(tmp_path / "small.gallery")
+        gallery = Gallery.load(tmp_path / "small.gallery", index_cache=folder)
+        with pytest.raises(ValueError, match="index='pq' for 500 entries"):
+            gallery.search(filled[1], 5, index="pq")
+        gallery.add(filled[0].vectors[500:], range(500, 2000), [0] * 1500)
+        exact = gallery.search(filled[1], 5)
+        assert recall(gallery.search(filled[1], 5, index="pq"), exact) > 0.95
+        assert not folder.exists()
+
+    def test_index_of_a_file_replaced_while_it_was_opened_is_not_taken_for_the_new_ones(
+        self, file, folder, filled, monkeypatch
+    ):
+        turned = Gallery(32)
+        turned.add(filled[0].vectors.flip(0), range(2000), [0] * 2000)
+        real_open = gallery_file.safe_open
+
+        def open_and_replace(*args, **kwargs):
+            opened = real_open(*args, **kwargs)
+            monkeypatch.setattr(gallery_file, "safe_open", real_open)
+            turned.save(file)
+            return opened
+
+        monkeypatch.setattr(gallery_file, "safe_open", open_and_replace)
+        Gallery.load(file, index_cache=folder).build("pq")
+        after = Gallery.load(file, index_cache=folder)
+        assert recall(after.search(filled[1], 5, index="pq"), turned.search(filled[1], 5)) > 0.95
 
     def test_rows_that_were_moved_together_are_not_searched_by_the_cached_index(self, file, folder, filled):
         gallery = Gallery.load(file, index_cache=folder)

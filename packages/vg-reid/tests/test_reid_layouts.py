@@ -77,7 +77,17 @@ def test_images_that_a_list_names_must_be_there(msmt17):
         read_people(msmt17)
     people = read_people(msmt17, allow_missing=True)
     assert len(people.gallery) == 1
-    assert "list_gallery.txt names 1 images that are not there" in people.notes[0]
+    assert "list_gallery.txt names 1 images that are not there" in people.missing[0]
+
+
+def test_an_image_missing_from_lists_of_ones_own_is_a_problem_and_told_once(photograph, tmp_path):
+    root = photograph(tmp_path / "own", "a.jpg", "b.jpg")
+    (root / "query.txt").write_text("a.jpg 7 1\n")
+    (root / "gallery.txt").write_text("b.jpg 7 2\ngone.jpg 7 3\n")
+    check = check_people(read_people(root, allow_missing=True))
+    assert not check.complete
+    assert check.problems == [f"gallery.txt names 1 images that are not there, the first is {root}/gone.jpg: left out"]
+    assert [line for line in check.lines if "not there" in line] == check.problems
 
 
 def test_msmt17_without_a_list_or_with_odd_names_is_a_one_line_error(msmt17):

@@ -219,8 +219,13 @@ def test_files_that_are_not_smpl_are_named(smpl_arrays: dict[str, np.ndarray], t
     with pytest.raises(ValueError, match=r"weights is \(6890, 52\)"):
         read_arrays(path)
     (tmp_path / "cut.pkl").write_bytes(pickle.dumps(smpl_arrays)[:1000])
-    with pytest.raises(ValueError, match="no SMPL file"):
-        read_arrays(tmp_path / "cut.pkl")
+    whole = path.read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "flipped.npz").write_bytes(whole[:5000] + bytes(20) + whole[5020:])
+    (tmp_path / "long.pkl").write_bytes(b"\x8e" + b"\xff" * 8)  # bytes of a length that no machine can have
+    for name in ("cut.pkl", "cut.npz", "flipped.npz", "long.pkl"):
+        with pytest.raises(ValueError, match=f"{name} is no SMPL file"):
+            read_arrays(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         read_arrays(tmp_path / "none.pkl")
 

@@ -1,7 +1,9 @@
 """Files that are either the old one or the whole new one, whatever stops the process; and those of numpy."""
 
 import os
+import pickle
 import secrets
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -11,6 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
+
+# What PyTorch, pickle, numpy and safetensors raise where a file is damaged: each by the byte that it stumbles over.
+DAMAGE = (
+    *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError),
+    *(struct.error, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, SafetensorError),
+)
 
 
 @contextmanager

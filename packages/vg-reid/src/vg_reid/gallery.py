@@ -1,6 +1,7 @@
 """The gallery: identities, cameras, metadata and vectors, searched by similarity while it grows and shrinks."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -175,7 +176,8 @@ class Gallery:
 
         An approximate index only names candidates: scores are always those of the stored vectors, entries added since
         it was built are searched exactly beside it, removed ones are never found, and a query for which it names too
-        few is searched exactly. It is built at its first use and after many changes; see `build`.
+        few is searched exactly. It is built at its first use and after many changes; see `build`. Where the cache that
+        `load` was given cannot be written, a warning says so.
 
         Args:
             vectors: queries, (q, dim).
@@ -224,13 +226,14 @@ class Gallery:
         """Build an approximate index now, so that no search waits for it; `search` itself goes on meanwhile.
 
         Raises:
-            ValueError: if the gallery is empty or too small for it, or FAISS is missing.
-            OSError: if it cannot be written to the cache that `load` was given.
+            ValueError: if the gallery is empty or too small for it, FAISS is missing, or others may write in the cache
+                that `load` was given.
+            OSError: if it cannot be written to that cache; searches use it all the same.
         """
         if not self:
             raise ValueError("the gallery is empty: wanted at least one entry to build an index of")
         if index != "exact":
-            self._index(self._view, index)
+            self._index(self._view, index, must_keep=True)
 
     def save(self, path: str | Path) -> None:
         """Write the gallery to one file; whatever happens meanwhile, an older file there stays whole.
@@ -250,15 +253,19 @@ class Gallery:
             path: the file. It may be replaced while it is in use, as `save` does, but not changed in place.
             device: where the vectors lie.
             index_cache: a folder of the user's alone to keep approximate indexes in, such as
-                `vg_reid.index_cache.user_cache()`; without it they are built again in each process.
+                `vg_reid.index_cache.user_cache()`; without it they are built again in each process, as where it cannot
+                be used.
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged or no gallery; the message names the file.
         """
-        opened = read_gallery(Path(path))
+        path = Path(path)
+        opened = read_gallery(path)
         vectors, ids, texts = opened.tensors
         gallery = cls(opened.dim, source=opened.source, device=device)
-        cache = None if index_cache is None else IndexCache.of(Path(path), Path(index_cache), *vectors.shape)
+        cache = None
+        if index_cache is not None:
+            cache = IndexCache(Path(index_cache), path.resolve(), opened.state, *vectors.shape)
         gallery._view = _view_of(Rows(vectors.to(device), ids, texts, cache), opened.next_key)
         return gallery
 
@@ -276,20 +283,25 @@ class Gallery:
             scores, rows = view.search_near(queries, k, self._index(view, kind))
         return scores.cpu(), rows
 
-    def _index(self, view: View, kind: IndexKind) -> Built:
-        """Return an index of the rows of a view, but for few at their end."""
+    def _index(self, view: View, kind: IndexKind, *, must_keep: bool = False) -> Built:
+        """Return an index of the rows of a view, but for few at their end; a new one goes to the cache, if it can."""
         if (built := _fresh(view, kind)) is not None:
             return built
         with self._building:
             if (built := _fresh(view, kind)) is not None:  # another thread has built it
                 return built
             cache = view.rows.cache
-            built = cache.load(kind) if cache is not None else None
-            if built is None or not _covers(built, view):
-                built = build_index(list(view.rows.vectors.parts(view.n)), kind)
-                if cache is not None and cache.entries == view.n:
+            if cache is not None and (built := cache.load(kind)) is not None and _covers(built, view):
+                view.rows.indexes[kind] = built
+                return built
+            view.rows.indexes[kind] = built = build_index(list(view.rows.vectors.parts(view.n)), kind)
+            if cache is not None and cache.entries == view.n:
+                try:
                     cache.save(kind, built)
-            view.rows.indexes[kind] = built
+                except (OSError, ValueError) as error:
+                    if must_keep:
+                        raise
+                    warnings.warn(f"the index is not kept in {cache.folder}: {error}", stacklevel=4)
             return built
 
     def _checked(self, vectors: Tensor) -> Tensor:

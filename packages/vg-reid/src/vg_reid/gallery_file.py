@@ -27,6 +27,8 @@ class Opened(NamedTuple):
     dim: int
     source: str
     next_key: int
+    state: str
+    """What tells this file from another one in its place: size, time and inode."""
 
 
 class _Tensor(NamedTuple):
@@ -58,12 +60,27 @@ def write_gallery(path: Path, view: View, dim: int, source: str) -> None:
 def read_gallery(path: Path) -> Opened:
     """Open a file of `write_gallery`; ids are read, vectors and metadata are mapped into memory.
 
+    Where another file takes its place meanwhile, that one is opened.
+
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged or no gallery; the message names the file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is no file: wanted a gallery, as `python -m vg_reid index` writes it")
+    while True:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is no file: wanted a gallery, as `python -m vg_reid index` writes it")
+        state = _state(path)
+        opened = _open(path, state)
+        if _state(path) == state:
+            return opened
+
+
+def _state(path: Path) -> str:
+    seen = path.stat()
+    return f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ino}"
+
+
+def _open(path: Path, state: str) -> Opened:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -72,7 +89,7 @@ def read_gallery(path: Path) -> Opened:
             vectors, ids, ends, data = (file.get_tensor(name) for name in ("vectors", "ids", "ends", "metadata"))
         _check(vectors, ids, ends, data)
         next_key = max(int(header["next_key"]), int(ids[:, 0].max()) + 1 if len(ids) else 0)
-        return Opened((vectors, ids, Texts(data, ends, str(path))), vectors.shape[1], header["source"], next_key)
+        return Opened((vectors, ids, Texts(data, ends, str(path))), vectors.shape[1], header["source"], next_key, state)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is no whole gallery file ({error}): wanted one written by Gallery.save") from None
 

@@ -29,30 +29,26 @@ class IndexCache:
 
     folder: Path
     gallery: Path
+    """The gallery file, resolved."""
     state: str
-    """What tells this gallery file from an earlier one in its place."""
+    """What tells this gallery file from another one in its place."""
     entries: int
     dim: int
 
-    @classmethod
-    def of(cls, gallery: Path, folder: Path, entries: int, dim: int) -> "IndexCache":
-        """Look at a gallery file that has just been opened."""
-        seen = gallery.stat()
-        return cls(folder, gallery.resolve(), f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ino}", entries, dim)
-
     def load(self, kind: IndexKind) -> Built | None:
-        """Read the index of all entries of the file; None if there is none that fits.
+        """Read the index of all entries of the file; None if there is none that fits, or others may write it.
 
         Raises:
-            ValueError: if others may write in the folder, or FAISS is missing.
+            ValueError: if FAISS is missing.
         """
-        path = self._path(kind)
-        if not path.is_file():
-            return None
-        _require_private(self.folder)
+        faiss = import_faiss(kind)
         try:
-            index = import_faiss(kind).read_index(str(path))
-        except RuntimeError:  # FAISS's word for a damaged file
+            path = self._path(kind)
+            if not path.is_file():
+                return None
+            _require_private(self.folder)
+            index = faiss.read_index(str(path))
+        except (RuntimeError, OSError, ValueError):  # damaged, out of reach, not private, too few entries for the kind
             return None
         return Built(index, self.entries) if (index.ntotal, index.d) == (self.entries, self.dim) else None
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeVar, get_args, overload
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from vg_reid import official_keys
 from vg_reid.decoder import Decoder
 from vg_reid.discriminator import Discriminator
 from vg_reid.encoder import Encoder, EncoderConfig, random_encoder
+from vg_reid.files import DAMAGE
 from vg_reid.structure import StructureEncoder
 
 Part = Literal["identity_encoder", "structure_encoder", "decoder", "discriminator"]
@@ -123,8 +123,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:  # PyTorch's own words tell how to run what is in the file
         raise ValueError(f"{path} is not a readable checkpoint: wanted tensors only, in a whole file") from None
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except DAMAGE as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
             f"{path} is not a readable checkpoint ({reason}): wanted tensors only, in a whole file"
         ) from None

@@ -59,7 +59,7 @@ def check(
     split_seed: int = 0,
     decode: bool = True,
 ) -> None:
-    """Check a folder of person images: layout, published counts, queries without a match, damaged images.
+    """Check a folder of person images: layout, published counts, missing and damaged images, queries without a match.
 
     Args:
         data: A folder in any layout.

@@ -26,6 +26,8 @@ class Listed(NamedTuple):
     """Images of train, query and gallery."""
     names: dict[int, str]
     notes: list[str]
+    missing: list[str]
+    """Which lists name images that are not there, one line each."""
 
 
 def has_lists(folder: Path) -> bool:
@@ -59,20 +61,20 @@ def read_msmt17(folder: Path, *, merge_val: bool, allow_missing: bool) -> Listed
         raise ValueError(f"{folder} has lists of MSMT17 without its images, wanted the folders {wanted}")
     train, test = (folder / name for name in MSMT17_FOLDERS[version])
     listed: dict[str, list[Person]] = {}
-    notes = []
+    missing = []
     for part, name in MSMT17_LISTS.items():
         images, first = (train, 1) if part in ("train", "val") else (test, 1 + MSMT17_TRAIN_IDENTITIES)
         rows = read_rows(folder / name, images, fields=(2,))
         persons = [Person(images / path, first + int(pid), _msmt17_camera(folder / name, path)) for path, pid in rows]
-        listed[part], missing = _existing(persons, folder / name, allow_missing)
-        notes += missing
+        listed[part], lacking = _existing(persons, folder / name, allow_missing)
+        missing += lacking
     val = listed.pop("val")
     if merge_val:
         listed["train"] = sorted(listed["train"] + val)
-        notes.append(f"{len(val)} images of list_val.txt are among those for training")
+        note = f"{len(val)} images of list_val.txt are among those for training"
     else:
-        notes.append(f"{len(val)} images of list_val.txt are left out")
-    return Listed(f"MSMT17 {version}", listed, {}, notes)
+        note = f"{len(val)} images of list_val.txt are left out"
+    return Listed(f"MSMT17 {version}", listed, {}, [note], missing)
 
 
 def read_own_lists(folder: Path, *, allow_missing: bool) -> Listed:
@@ -93,14 +95,14 @@ def read_own_lists(folder: Path, *, allow_missing: bool) -> Listed:
     pids = {label: int(label) if numbered else pid for pid, label in enumerate(sorted(labels), start=1)}
     camids = {camera: camid for camid, camera in enumerate(sorted(cameras, key=lambda name: (len(name), name)))}
     parts: dict[str, list[Person]] = {"train": []}
-    notes = []
+    notes, missing = [], []
     for part, listed in rows.items():
         persons = [Person(folder / row[0], pids[row[1]], camids[row[2]] if row[2:] else -1) for row in listed]
-        parts[part], missing = _existing(persons, folder / LISTS[part], allow_missing)
-        notes += missing
+        parts[part], lacking = _existing(persons, folder / LISTS[part], allow_missing)
+        missing += lacking
     if unknown := sum(len(row) == 2 for row in lines):
         notes.append(f"{unknown} lines without a camera: none of their matches is left out as of the same camera")
-    return Listed("lists", parts, {} if numbered else {pid: name for name, pid in pids.items()}, notes)
+    return Listed("lists", parts, {} if numbered else {pid: name for name, pid in pids.items()}, notes, missing)
 
 
 def read_rows(file: Path, images: Path, *, fields: tuple[int, ...]) -> list[tuple[str, ...]]:

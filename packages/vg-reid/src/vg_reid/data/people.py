@@ -42,6 +42,8 @@ class People:
     """Names of the identities, where the folder gives names instead of numbers."""
     notes: list[str] = field(default_factory=list)
     """What was dropped or assumed, one line each."""
+    missing: list[str] = field(default_factory=list)
+    """Which lists name images that are not there and were left out, one line each."""
 
     @property
     def images(self) -> list[Person]:
@@ -49,7 +51,7 @@ class People:
         return sorted([*self.train, *self.query, *self.gallery])
 
     def describe(self) -> list[str]:
-        """Say in lines what was read: layout, split, counts, notes."""
+        """Say in lines what was read: layout, split, counts, notes, lists with missing images."""
         counts = []
         for name in ("train", "query", "gallery"):
             persons = getattr(self, name)
@@ -57,7 +59,7 @@ class People:
                 identities = len({person.pid for person in persons} - {-1})
                 cameras = len({person.camid for person in persons} - {-1})
                 counts.append(f"{name}: {len(persons)} images, {identities} identities, {cameras} cameras")
-        return [f"{self.root}: {self.layout}", f"split: {self.split}", *counts, *self.notes]
+        return [f"{self.root}: {self.layout}", f"split: {self.split}", *counts, *self.notes, *self.missing]
 
 
 def read_people(root: str | Path, *, seed: int = 0, merge_val: bool = True, allow_missing: bool = False) -> People:
@@ -78,7 +80,7 @@ def read_people(root: str | Path, *, seed: int = 0, merge_val: bool = True, allo
         root: the folder.
         seed: chooses the queries of a folder without a split.
         merge_val: MSMT17's list_val.txt is for training too, as in the thesis (6.4.1).
-        allow_missing: leave out images that a list names and the folder lacks, and note how many.
+        allow_missing: leave out images that a list names and the folder lacks, and say so in `People.missing`.
     Raises:
         FileNotFoundError: if there is no such folder, or a list is missing.
         ValueError: if it has no images, they lie in no way that is known, or images of a list are missing.
@@ -152,6 +154,7 @@ def _read_listed(root: Path, folder: Path, merge_val: bool, allow_missing: bool)
         gallery=listed.parts["gallery"],
         names=listed.names,
         notes=listed.notes,
+        missing=listed.missing,
     )
 
 

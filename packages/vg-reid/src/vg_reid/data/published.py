@@ -87,7 +87,7 @@ def check_people(
     problems += unanswerable(people.query, people.gallery)
     if decode:
         problems += damaged(people.images, progress)
-    return Check([*lines, *problems], problems)
+    return Check([*lines, *problems], [*people.missing, *problems])
 
 
 def compare(people: People, wanted: Published) -> list[str]:

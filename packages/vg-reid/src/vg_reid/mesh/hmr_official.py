@@ -10,7 +10,6 @@
 The checkpoint of akanazawa/hmr itself, model.ckpt-667589, is TensorFlow's and of another ResNet: it is not read.
 """
 
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vg_reid.files import read_npz
+from vg_reid.files import DAMAGE, read_npz
 from vg_reid.mesh.hmr import CAMERA, HMR, JOINTS, SHAPE, SPIN
 
 Net = Literal["hmr", "spin"]
@@ -30,7 +29,6 @@ LAYERS = {f"regressor.fc_blocks.regressor_fc_{i}.": f"fc{i + 1}." for i in range
 HMR_KEYS = {**LAYERS, "regressor.mean_theta": "mean_theta", "encoder.": ""}  # what their keys begin with: ours
 BODY = "smpl."  # buffers of the body model, which some files carry along
 COUNTER = ".num_batches_tracked"  # lacking in files of old PyTorch
-DAMAGE = (RuntimeError, EOFError, ValueError, KeyError, IndexError, struct.error)
 MEANS = {"hmr": ("mean_theta",), "spin": ("init_pose", "init_shape", "init_cam")}
 
 
@@ -93,7 +91,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except UnpicklingError:  # PyTorch's own words tell how to run what is in the file
         raise ValueError(f"{path} is not a readable checkpoint: wanted tensors in a whole file") from None
     except DAMAGE as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(f"{path} is not a readable checkpoint ({reason}): wanted tensors in a whole file") from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} holds a {type(content).__name__}, wanted a mapping of keys to tensors")

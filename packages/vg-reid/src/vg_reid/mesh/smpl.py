@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vg_reid.files import DAMAGE
 from vg_reid.mesh.body import check_parameters
 from vg_reid.mesh.parts import PARTS, face_parts
 from vg_reid.mesh.rotate import rotation_matrix
@@ -116,7 +117,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 found = _ArraysOnly(file, encoding="latin1").load()
     except FileNotFoundError:
         raise
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         raise ValueError(f"{path} is no SMPL file that can be read: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds a {type(found).__name__}, wanted the dictionary of an SMPL file")
