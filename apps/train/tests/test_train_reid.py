@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vg_reid.data.people import read_people
+from vg_layers import Step
+from vg_reid.data.people import People, Person, read_people
 from vg_reid.data.synthetic import write_persons
 from vg_reid.encoder import Encoder
 from vg_reid.generator import ViewGenerator
@@ -19,8 +20,10 @@ from vg_train.cli import main
 from vg_train.recipes import gcl as recipes
 from vg_train.recipes import warmups
 from vg_train.reid import ablate, run
+from vg_train.reid.people import has_matches
 from vg_train.reid.systems import find_system
 from vg_train.reid.table import BASELINE, ROWS, compare, markdown, paired_difference
+from vg_train.reid.training import Keeping, Training
 from vg_train.settings import read_run
 
 SIZE = ["--config.encoder.height", "48", "--config.encoder.width", "40", "--config.encoder.embedding-dim", "16"]
@@ -152,6 +155,95 @@ def test_what_cannot_be_trained_is_told_in_one_line(people, projections, whole_r
         assert line.startswith("error: ") and message in line
 
 
+class Counter:
+    """A training of one step an epoch, whose model is the number of its epoch and whose scores are given."""
+
+    def __init__(self, step: int = 0) -> None:
+        self.step = self.epoch = step
+
+    def state_dict(self) -> dict:
+        return {"tensors": {"step": torch.tensor([self.step])}, "meta": {}}
+
+    def load_state_dict(self, state) -> None:
+        self.step = self.epoch = int(state["tensors"]["step"])
+
+    def train(self, folder: Path, scores: list[float] | None, keep: Keeping, epochs: int = 3) -> None:
+        def steps():
+            while self.epoch < epochs:
+                self.step = self.epoch = self.step + 1
+                yield Step(self.step - 1, {})
+
+        def score() -> dict[str, float]:
+            if (found := scores[self.epoch - 1]) < 0:
+                raise ValueError("no score can be made")
+            return {"map": found, "rank1": found}
+
+        training = Training(
+            state=self,
+            epochs=epochs,
+            steps=steps,
+            data={},
+            save_model=lambda path: path.write_text(str(self.epoch)),
+            score=None if scores is None else score,
+        )
+        with run.Run(folder, training, keep) as kept:
+            for step in training.steps():
+                kept.after_step(step)
+
+
+def kept_files(folder: Path) -> tuple[str, int]:
+    """The epoch of the model, and that of the score beside it."""
+    return (folder / run.MODEL).read_text(), json.loads((folder / run.SCORE).read_text())["epoch"]
+
+
+def test_the_model_that_is_selected_is_one_that_was_scored(tmp_path):
+    Counter().train(tmp_path, [0.0, 0.9, 0.0, 0.5, 0.3], Keeping(select="test", score_every=2), epochs=5)
+    assert kept_files(tmp_path) == ("2", 2)
+    Counter().train(tmp_path / "last", [0.0, 0.9, 0.5], Keeping(score_every=2))
+    assert kept_files(tmp_path / "last") == ("3", 3)
+    with pytest.raises(ValueError, match=r"select=test, found no query .* wanted scores"):
+        Counter().train(tmp_path / "none", None, Keeping(select="test", score_every=2))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_score_that_fails_loses_nothing_and_is_made_up_for(tmp_path):
+    with pytest.raises(ValueError, match="no score can be made"):
+        Counter().train(tmp_path, [0.1, 0.1, -1], Keeping())
+    assert (tmp_path / run.MODEL).read_text() == "3" and not (tmp_path / run.SCORE).exists()
+    resumed = Counter()
+    resumed.load_state_dict({"tensors": load_checkpoint(tmp_path / run.LAST).tensors})
+    assert resumed.epoch == 3
+    for _ in range(2):
+        resumed.train(tmp_path, [0.1, 0.1, 0.7], Keeping())
+    assert kept_files(tmp_path) == ("3", 3)
+    assert [record["score"]["map"] for record in log.read(tmp_path / run.LOG)] == [0.7]
+
+
+def test_a_run_that_starts_from_a_warm_up_has_a_checkpoint_at_once(tmp_path, monkeypatch):
+    def stop(self, step):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.Run, "after_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        Counter(step=1).train(tmp_path, None, Keeping())
+    assert load_checkpoint(tmp_path / run.LAST).tensors["step"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "gallery", "wanted"),
+    [
+        ([(1, 0)], [(1, 0), (2, 1)], False),
+        ([(1, 0)], [(1, 0), (1, 1)], True),
+        ([(1, -1)], [(1, -1)], True),  # unknown cameras count as different ones
+        ([(0, 0), (-1, 0)], [(0, 1), (-1, 1)], False),
+    ],
+)
+def test_only_matches_under_another_camera_can_be_scored(query, gallery, wanted):
+    parts = {"query": query, "gallery": gallery}
+    persons = {name: [Person(Path("image.jpg"), *person) for person in part] for name, part in parts.items()}
+    assert has_matches(People(root=Path(), layout="", split="", official_split=True, **persons)) == wanted
+
+
 @pytest.fixture
 def small_table(monkeypatch: pytest.MonkeyPatch, whole_run: Path) -> None:
     """The table's recipe with the nets and steps of this file."""
@@ -194,6 +286,12 @@ def test_table_6_3_is_one_command_that_goes_on_where_it_was_stopped(
             assert stored["map"] == score
     count = len(fitted)
     assert main(argv) == 0 and len(fitted) == count  # nothing is done twice
+    killed, begun = (tmp_path / "t" / "seed_1" / name for name in ("gan", "vi-alone"))
+    (killed / run.SCORE).unlink()  # killed once with its model written, once before its first checkpoint
+    for name in (run.SCORE, run.LAST):
+        (begun / name).unlink()
+    assert main(argv) == 0 and fitted[count:] == ["seed_1/gan", "seed_1/vi-alone"]
+    assert (tmp_path / "t" / "table.md").read_text() == table
     assert main([*argv[:-4], "0", "2", "--accelerator", "cpu"]) == 2
     assert "another seeds than now" in capsys.readouterr().err
 

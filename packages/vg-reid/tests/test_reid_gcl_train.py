@@ -1,6 +1,7 @@
 import dataclasses
 import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from vg_reid import gcl
 from vg_reid.data.augment import Augment
 from vg_reid.data.images import PersonImages
-from vg_reid.data.layouts import Person
+from vg_reid.data.layouts import Person, digest
 from vg_reid.epochs import epoch_batches
 from vg_reid.gcl.batches import read_batch
 from vg_reid.gcl.views import generate_views
@@ -205,6 +206,20 @@ def test_rows_of_the_table_start_from_one_warm_up(config, images):
         gcl.TrainState(other).load_warm_up(end_of_stage_2)
 
 
+def test_a_shared_warm_up_fixes_what_stage_2_read_of_the_schedule_and_no_more(config, images):
+    first = gcl.TrainState(config)
+    for _, _step in zip(range(2), gcl.train(first, images, Silhouettes()), strict=False):
+        pass
+    end_of_stage_2 = stored(first)
+    third = {"joint_epochs": 5, "encoder_rate": 0.1, "momentum": 0.0, "decay": 0.5, "decay_after": 2}
+    schedule = dataclasses.replace(config.schedule, **third, decay_all=False)
+    gcl.TrainState(dataclasses.replace(config, schedule=schedule)).load_warm_up(end_of_stage_2)
+    for change in ({"learning_rate": 1.0}, {"batch_size": 6}, {"epoch_steps": 3}, {"weight_decay": 0.0}):
+        schedule = dataclasses.replace(config.schedule, **change)
+        with pytest.raises(ValueError, match=rf"schedule\.{next(iter(change))} is"):
+            gcl.TrainState(dataclasses.replace(config, schedule=schedule)).load_warm_up(end_of_stage_2)
+
+
 def test_learning_rates_fall_after_the_epochs_of_6_4_2():
     for config, generator in ((gcl.GCLConfig(), 1e-5), (gcl.official(), 1e-4)):
         state = gcl.TrainState(dataclasses.replace(gcl.tiny(), schedule=config.schedule))
@@ -283,6 +298,8 @@ def test_what_does_not_belong_to_the_run_is_refused(config, people, images):
     fewer = PersonImages(people[1:], height=HEIGHT, width=WIDTH)
     with pytest.raises(ValueError, match="memory bank is of other images"):
         next(gcl.train(state, fewer, Silhouettes()))
+    with pytest.raises(ValueError, match=r"found 5 images, wanted at least clusters\.k1=6"):
+        next(gcl.train(gcl.TrainState(config), PersonImages(people[:5], height=HEIGHT, width=WIDTH), Silhouettes()))
     with pytest.raises(ValueError, match="seed is 0, wanted 1"):
         gcl.TrainState(config, seed=1).load_state_dict(stored(state))
     damaged = stored(state)
@@ -291,6 +308,32 @@ def test_what_does_not_belong_to_the_run_is_refused(config, people, images):
         gcl.TrainState(config).load_state_dict(damaged)
     with pytest.raises(ValueError, match="the encoder to start from is"):
         gcl.TrainState(config, encoder=gcl.TrainState(gcl.tiny()).encoder)
+
+
+def test_images_of_one_folder_a_person_are_told_apart_by_their_folders():
+    def persons(*paths: str) -> list[Person]:
+        return [Person(Path(path), 1, 0) for path in paths]
+
+    first = digest(persons("a/anna/c1_0.jpg", "a/ben/c1_0.jpg"))
+    assert first != digest(persons("a/anna/c1_0.jpg", "a/carl/c1_0.jpg"))
+    assert first == digest(persons("/b/c/anna/c1_0.jpg", "/b/c/ben/c1_0.jpg"))  # the same set at another place
+    assert digest(persons("a/1.jpg")) == digest(persons("b/1.jpg")) != digest(persons("a/2.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: gcl.Clustering(rule="nope"), "rule='nope', wanted one of share, fixed"),
+        (lambda: gcl.Clustering(share=7), "share=7, wanted above 0 and at most 1"),
+        (lambda: gcl.Clustering(eps=1.0), "eps=1, wanted at least 0 and below 1"),
+        (lambda: gcl.Clustering(min_samples=0), "min_samples=0, wanted at least 1"),
+        (lambda: gcl.Clustering(k1=5, k2=9), "k2=9, wanted 1 to k1=5"),
+        (lambda: gcl.Contrast(momentum=3), "momentum=3, wanted at least 0 and below 1"),
+    ],
+)
+def test_settings_of_stage_3_are_refused_before_stage_2_begins(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_settings_that_do_not_fit_together_are_refused():

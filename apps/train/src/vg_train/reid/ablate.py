@@ -14,8 +14,8 @@ from vg_train.provenance import provenance
 from vg_train.recipes import gcl as recipes
 from vg_train.reid.fit import fit
 from vg_train.reid.gcl import FitGCL
-from vg_train.reid.people import describe_data, read_training
-from vg_train.reid.run import MODEL, SCORE
+from vg_train.reid.people import describe_data, has_matches, read_training
+from vg_train.reid.run import LAST, LOG, MODEL, SCORE
 from vg_train.reid.systems import find_system
 from vg_train.reid.table import BASELINE, ROWS, Row, Score, compare, markdown
 from vg_train.reid.training import Fit
@@ -82,8 +82,8 @@ def ablate(settings: Ablate, words: list[str]) -> str:
 def _keep_protocol(settings: Ablate, words: list[str]) -> None:
     """Write down what will be run, or see that it is what was written down."""
     people = read_training(settings.data)
-    if not people.query:
-        raise ValueError(f"{settings.data} has no queries, wanted images to score on")
+    if not has_matches(people):
+        raise ValueError(f"{settings.data} has no query with a match under another camera, wanted images to score on")
     fixed = {
         "data": describe_data(people),
         "encoder": Embedder.from_folder(settings.encoder).name if settings.encoder else "random weights",
@@ -135,7 +135,10 @@ def _of_row(config: gcl.GCLConfig, row: Row) -> gcl.GCLConfig:
 def _score(system: str, settings: Fit, words: list[str]) -> Mapping[str, float]:
     """The score of a run, which is made, or gone on with, unless it is done."""
     print(f"{settings.out}", flush=True)
-    if not (settings.out / MODEL / "config.json").exists():
-        resume = (settings.out / CONFIG).exists()
+    if not (settings.out / SCORE).exists():  # it is written last
+        resume = (settings.out / LAST).exists()
+        if not resume:  # stopped before its first checkpoint: it starts anew
+            for name in (CONFIG, LOG):
+                (settings.out / name).unlink(missing_ok=True)
         fit(find_system(system), replace(settings, resume=resume), words)
     return read_json(settings.out / SCORE)

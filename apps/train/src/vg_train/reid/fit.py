@@ -44,9 +44,10 @@ def fit(system: System, settings: Fit, words: list[str]) -> Path:
     training = system.start(settings, engine)
     if settings.resume:
         restore(settings.out / LAST, training.state.load_state_dict, training.data)
-    else:
+    run = Run(settings.out, training, settings.keep)  # before config.json: what it refuses has begun no run
+    if not settings.resume:
         write_config(settings.out, system, plain(settings), training.data, words)
-    with Run(settings.out, training, settings.keep) as run:
+    with run:
         for step in training.steps():
             run.after_step(step)
     return settings.out / MODEL

@@ -1,12 +1,11 @@
 """Person images as the trainings of chapter 6 take them, and how a trained E_id is scored on them."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vg_reid.data.layouts import Person
+from vg_reid.data.layouts import digest
 from vg_reid.data.people import People, read_people
 from vg_reid.embedder import Embedder
 from vg_reid.encoder import Encoder
@@ -31,13 +30,12 @@ def read_training(root: Path) -> People:
 
 def describe_data(people: People) -> dict[str, Any]:
     """What tells the training images from others, for config.json and the checkpoints."""
-    names = "\n".join(person.path.name for person in people.train)
-    return {"images": len(people.train), "fingerprint": hashlib.sha256(names.encode()).hexdigest()}
+    return {"images": len(people.train), "fingerprint": digest(people.train)}
 
 
 def scorer(people: People, encoder: Encoder) -> Callable[[], dict[str, float]] | None:
     """What scores E_id, as it is when called, on the test images; None where nothing can be scored."""
-    if not _has_matches(people.query, people.gallery):
+    if not has_matches(people):
         return None
 
     def score() -> dict[str, float]:
@@ -47,6 +45,9 @@ def scorer(people: People, encoder: Encoder) -> Callable[[], dict[str, float]] |
     return score
 
 
-def _has_matches(query: Sequence[Person], gallery: Sequence[Person]) -> bool:
-    """Whether an identity of the queries is in the gallery."""
-    return bool({person.pid for person in query if person.pid > 0} & {person.pid for person in gallery})
+def has_matches(people: People) -> bool:
+    """Whether a query's identity is in the gallery under another camera; an unknown camera is like no other."""
+    cameras: dict[int, set[int]] = {}
+    for person in people.gallery:
+        cameras.setdefault(person.pid, set()).add(person.camid)
+    return any(query.pid > 0 and bool(cameras.get(query.pid, set()) - ({query.camid} - {-1})) for query in people.query)

@@ -17,7 +17,7 @@ from vg_layers.engine import Step
 
 from vg_train import log
 from vg_train.checkpoint import save_checkpoint
-from vg_train.files import write_json
+from vg_train.files import read_json, write_json
 from vg_train.reid.training import Keeping, Training
 
 LOG, MODEL, SCORE, LAST = "log.jsonl", "model", "score.json", "checkpoints/last.safetensors"
@@ -33,9 +33,17 @@ class Run:
         folder: the run folder, with its config.json.
         training: what is trained, at the step it starts from.
         keep: what to write, and when.
+
+    Raises:
+        ValueError: if the model is to be selected by scores and nothing can be scored.
     """
 
     def __init__(self, folder: Path, training: Training, keep: Keeping) -> None:
+        if keep.select == "test" and training.score is None:
+            raise ValueError(
+                "select=test, found no query with a match under another camera, wanted scores to select by: "
+                "--keep.select last keeps the last model"
+            )
         self.folder, self.training, self.state, self.keep = folder, training, training.state, keep
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         log.cut_back(folder / LOG, self.state.step or -1)
@@ -50,11 +58,13 @@ class Run:
         self.since = time.perf_counter(), self.state.step  # time and step of the last line in the log
 
     def __enter__(self) -> Self:
-        self.progress.start()
         for line in self.training.about:
             self.progress.console.print(line, markup=False, highlight=False)
-        if self.state.step == 0:
+        if self.state.step == 0 or not (self.folder / LAST).exists():
             self.save()  # so that a run that is stopped at any time can go on
+        if self._last and self.keep.select == "last" and not self._scored:
+            self._score(self.state.step)  # it was stopped, or failed, after the last step
+        self.progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -77,8 +87,8 @@ class Run:
         if ended:
             self.epoch = self.state.epoch
             self.progress.update(self.task, completed=self.epoch)
-            self._score(done)
-        if ended or self._due(done, self.keep.save_every):
+            self._end_epoch(done)
+        elif self._due(done, self.keep.save_every):
             self.save()
 
     def save(self) -> None:
@@ -86,6 +96,11 @@ class Run:
         stored = self.state.state_dict()
         meta = {"state": stored["meta"], "data": dict(self.training.data)}
         save_checkpoint(self.folder / LAST, stored["tensors"], meta)
+
+    @property
+    def _scored(self) -> bool:
+        path = self.folder / SCORE
+        return path.exists() and read_json(path).get("step") == self.state.step
 
     @property
     def _last(self) -> bool:
@@ -114,17 +129,28 @@ class Run:
             (self.folder / "views").mkdir(exist_ok=True)
             self.training.picture().save(self.folder / "views" / f"step_{done:06d}.png")
 
-    def _score(self, done: int) -> None:
-        """Score on the test images where due, and keep the model where it is to be kept."""
-        better = True
-        if self.training.score and (self._last or self._due(self.epoch, self.keep.score_every)):
-            score = self.training.score()
-            self._append(done, "score", score)
-            self.progress.console.print(f"epoch {self.epoch}: mAP {score['map']:.1%}, rank 1 {score['rank1']:.1%}")
-            better, self.best = score["map"] > self.best, max(score["map"], self.best)
-            write_json(self.folder / SCORE, {"epoch": self.epoch, "step": done, **score})
-        if (self.keep.select == "test" and better) or (self.keep.select == "last" and self._last):
+    def _end_epoch(self, done: int) -> None:
+        """Score and save; what is trained to the end is saved first, so that no score can lose it."""
+        if self._last and self.keep.select == "last":
             self.training.save_model(self.folder / MODEL)
+            self.save()
+            self._score(done)
+        else:
+            self._score(done)
+            self.save()
+
+    def _score(self, done: int) -> None:
+        """Score on the test images where due; the model is kept here where the test images select it."""
+        if not self.training.score or not (self._last or self._due(self.epoch, self.keep.score_every)):
+            return
+        score = self.training.score()
+        self._append(done, "score", score)
+        self.progress.console.print(f"epoch {self.epoch}: mAP {score['map']:.1%}, rank 1 {score['rank1']:.1%}")
+        better, self.best = score["map"] > self.best, max(score["map"], self.best)
+        if self.keep.select == "test" and better:
+            self.training.save_model(self.folder / MODEL)
+        if self.keep.select == "last" or better:
+            write_json(self.folder / SCORE, {"epoch": self.epoch, "step": done, **score})
 
     def _append(self, done: int, kind: str, values: dict[str, Any], **more: float) -> None:
         log.append(self.folder / LOG, {"step": done, kind: values, **more})

@@ -1,5 +1,7 @@
 """How photos of persons lie on disk: folders and names of Market-1501, one folder a person, or no labels at all."""
 
+import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -30,6 +32,14 @@ class Found(NamedTuple):
     """Names of the identities, where the folder gives names instead of numbers."""
     notes: list[str]
     """One line for each thing that the user should know."""
+
+
+def digest(persons: Iterable[Person]) -> str:
+    """Tell sets of images apart by their paths below the folder that holds them all, wherever it lies."""
+    paths = [person.path.absolute() for person in persons]
+    top = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    names = [path.relative_to(top).as_posix() for path in paths]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def find_images(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from vg_layers.configs import check_at_least, check_positive
+from vg_layers.configs import check_at_least, check_one_of, check_positive
 
 from vg_reid.contrastive import TERMS, Term
 from vg_reid.discriminator import DiscriminatorConfig
@@ -36,6 +36,8 @@ class Contrast:
             raise ValueError(
                 f"temperature={self.temperature}, negatives={self.negatives}, wanted above 0 and at least 1"
             )
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum={self.momentum:g}, wanted at least 0 and below 1")
         if self.negatives_from not in ("generated", "original"):
             raise ValueError(f"negatives_from={self.negatives_from!r}, wanted 'generated' or 'original'")
 
@@ -50,6 +52,16 @@ class Clustering:
     min_samples: int = 4
     k1: int = 30
     k2: int = 6
+
+    def __post_init__(self) -> None:
+        check_one_of(self, "rule", *get_args(Rule))
+        check_at_least(self, 1, "min_samples")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share={self.share:g}, wanted above 0 and at most 1")
+        if not 0 <= self.eps < 1:
+            raise ValueError(f"eps={self.eps:g}, wanted at least 0 and below 1")
+        if not 1 <= self.k2 <= self.k1:
+            raise ValueError(f"k2={self.k2}, wanted 1 to k1={self.k1}")
 
 
 @dataclass(frozen=True, kw_only=True)

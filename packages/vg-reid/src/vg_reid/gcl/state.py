@@ -1,7 +1,6 @@
 """All of a training run of GCL that must survive a crash."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,7 +17,11 @@ from vg_reid.gcl.config import GCLConfig
 from vg_reid.generator import ViewGenerator
 from vg_reid.memory import MemoryBank
 
-JOINT_ONLY = ("contrast", "clusters", "norm_updates", "schedule")  # settings that a shared stage 2 may differ in
+JOINT_ONLY = (  # settings that stage 3 alone reads: runs that share a stage 2 may differ in them
+    *("contrast", "clusters", "norm_updates"),
+    *("schedule.joint_epochs", "schedule.encoder_rate", "schedule.momentum"),
+    *("schedule.decay", "schedule.decay_after", "schedule.decay_all"),
+)
 
 
 class TrainState:
@@ -199,8 +202,3 @@ class TrainState:
             if name != "encoder"
         }
         return {"encoder": encoder, **adam}
-
-
-def digest(names: Iterable[str]) -> str:
-    """Tell sets of images apart by the names of their files."""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -7,9 +7,10 @@ import torch
 from vg_layers import Step
 
 from vg_reid.data.images import PersonImages
+from vg_reid.data.layouts import digest
 from vg_reid.epochs import epoch_batches
 from vg_reid.gcl.batches import Structures, read_batch
-from vg_reid.gcl.state import TrainState, digest
+from vg_reid.gcl.state import TrainState
 from vg_reid.gcl.step import update
 from vg_reid.pseudo import ClustersReport, cluster
 from vg_reid.warmup.procedure import embed_all
@@ -66,11 +67,13 @@ def _check(state: TrainState, images: PersonImages, structures: Structures | Non
         raise ValueError(f"images are {images.height}x{images.width}, wanted {config.height}x{config.width} as E_id")
     if len(images) < 2:
         raise ValueError(f"found {len(images)} image, wanted at least 2: batch norm has nothing to compare")
+    if state.config.contrast.terms and state.config.schedule.joint_epochs and len(images) < state.config.clusters.k1:
+        raise ValueError(f"found {len(images)} images, wanted at least clusters.k1={state.config.clusters.k1}")
     if state.config.generation and structures is None:
         raise ValueError("found no projections, wanted those of all images: generation needs them")
     if state.config.generation and images.augment and (images.augment.flip or images.augment.crop):
         raise ValueError("images are flipped or cropped, wanted neither: they would not fit their projections")
-    own = digest(person.path.name for person in images.persons)
+    own = digest(images.persons)
     if state.images not in (None, own):
         raise ValueError(f"the memory bank is of other images than these {len(images)}: wanted those of the run")
     state.images = own
