@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,19 @@ def test_views_of_a_folder_without_a_training_part_are_of_all_its_images(pair, p
 
 
 @pytest.mark.slow  # Inception v3
+def test_photos_without_projections_may_be_left_out(pair, persons, projections, tmp_path, capsys):
+    from vg_reid.commands.views import views
+
+    few = tmp_path / "few"
+    shutil.copytree(projections, few)
+    next((few / "test/render_90").iterdir()).unlink()
+    with pytest.raises(ValueError, match="lacks projections of 1 of"):
+        views(persons, few, model=pair, part="test", count=99, out=tmp_path / "sides.png")
+    views(persons, few, model=pair, part="test", count=99, out=tmp_path / "sides.png", allow_missing=True)
+    assert "1 of 18 test images have no projections and are left out" in capsys.readouterr().out
+    assert (tmp_path / "sides.png").is_file()
+
+
 def test_view_quality_command_gives_all_scores(pair, persons, projections, tmp_path, capsys):
     from vg_reid.commands.views import view_quality
 

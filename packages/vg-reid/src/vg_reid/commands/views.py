@@ -41,6 +41,7 @@ def views(
     count: int = 6,
     seed: int = 0,
     out: Annotated[Path, arg(aliases=("-o",))] = Path("views.png"),
+    allow_missing: bool = False,
     device: str = "cpu",
 ) -> None:
     """Draw persons as the view generator shows them: from all sides, or with one another's identity.
@@ -59,11 +60,13 @@ def views(
         count: Persons to draw.
         seed: Chooses them.
         out: The PNG to write.
+        allow_missing: Leave out photos without projections instead of failing.
         device: Where the nets run.
     """
     require_suffix(out, ".png")
     encoder, generator = load_models(model, device)
-    images, structures = _open(data, projections, part, count, seed, encoder.config)
+    persons = _choose(data, projections, part, count, seed, allow_missing)
+    images, structures = _open(persons, projections, part, encoder.config)
     indices = range(len(images))
     photos = images.batch(indices)
     if figure == "identities":
@@ -94,6 +97,7 @@ def view_quality(
     seed: int = 0,
     batch_size: int = 32,
     json_out: Annotated[Path | None, arg(name="json")] = None,
+    allow_missing: bool = False,
     device: str = "cpu",
 ) -> None:
     """Score generated views (table 6.4): FID, SSIM, and whether mesh and identity decide what they should.
@@ -112,10 +116,12 @@ def view_quality(
         seed: Chooses images and angles.
         batch_size: Images per pass.
         json_out: File for the scores as JSON.
+        allow_missing: Leave out photos without projections instead of failing.
         device: Where the nets run.
     """
     encoder, generator = load_models(model, device)
-    images, structures = _open(data, projections, part, count, seed, encoder.config)
+    persons = _choose(data, projections, part, count, seed, allow_missing)
+    images, structures = _open(persons, projections, part, encoder.config)
     with progress("generating", len(images)) as advance:
         generated = new_views(
             encoder, generator, images, structures, AZIMUTHS, seed=seed, batch_size=batch_size, progress=advance
@@ -145,20 +151,30 @@ def _walks(generator: ViewGenerator, photos: Tensor, codes: Tensor, meshes: Tens
     return stack_pictures(sheets)
 
 
+def _choose(
+    data: Path, projections: Path, part: Part, count: int | None, seed: int, allow_missing: bool
+) -> list[Person]:
+    """Choose `count` images of a part at random, in their order; those without projections first go, where allowed."""
+    persons = _persons(read_people(data), part)
+    if allow_missing:
+        found = Projections(projections, part, persons, allow_missing=True)
+        if found.missing:
+            say(f"{len(found.missing)} of {len(persons)} {part} images have no projections and are left out")
+        persons = [persons[index] for index in found.available.tolist()]
+    if count is None:
+        return persons
+    if count < 1:
+        raise ValueError(f"--count {count}, wanted 1 or more")
+    chosen = torch.randperm(len(persons), generator=seeded(seed))[:count].sort().values
+    return [persons[index] for index in chosen.tolist()]
+
+
 def _open(
-    data: Path, projections: Path, part: Part, count: int | None, seed: int, config: EncoderConfig
+    persons: list[Person], projections: Path, part: Part, config: EncoderConfig
 ) -> tuple[PersonImages, Projections]:
-    """Images of a part, `count` of them at random, and their projections, of the size that the nets read."""
-    people = read_people(data)
-    persons = _persons(people, part)
-    if count is not None:
-        if count < 1:
-            raise ValueError(f"--count {count}, wanted 1 or more")
-        chosen = torch.randperm(len(persons), generator=seeded(seed))[:count].sort().values
-        persons = [persons[index] for index in chosen.tolist()]
-    height, width = config.height, config.width
-    images = PersonImages(persons, height=height, width=width)
-    return images, Projections(projections, part, persons, height=height, width=width)
+    """Images and their projections, of the size that the nets read."""
+    size = {"height": config.height, "width": config.width}
+    return PersonImages(persons, **size), Projections(projections, part, persons, **size)
 
 
 def _persons(people: People, part: Part) -> list[Person]:
