@@ -173,8 +173,9 @@ def _open(
     persons: list[Person], projections: Path, part: Part, config: EncoderConfig
 ) -> tuple[PersonImages, Projections]:
     """Images and their projections, of the size that the nets read."""
-    size = {"height": config.height, "width": config.width}
-    return PersonImages(persons, **size), Projections(projections, part, persons, **size)
+    height, width = config.height, config.width
+    images = PersonImages(persons, height=height, width=width)
+    return images, Projections(projections, part, persons, height=height, width=width)
 
 
 def _persons(people: People, part: Part) -> list[Person]:
